@@ -1,0 +1,88 @@
+"""What routes ask for, as annotated aliases: who is asking, in which transaction, with which service."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Header, Path
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+
+from backend.auth.principal import Principal, TokenMissing
+from backend.database.fast_lane import FastLane
+from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
+from backend.domain.preconditions import Expected
+from backend.utils.validators import Id
+
+_ENTITY_TAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e]*"\s*(,\s*(W/)?"[\x21\x23-\x7e]*"\s*)*')
+_STRONG_VERSION = re.compile(r'(?<!W/)"(\d{1,18})"')
+
+
+class NotYours(Forbidden):
+    code = "not_yours"
+    title = "This path belongs to another user; use your own id or `me`"
+
+
+async def identity(request: Request) -> Principal:
+    """Who is asking. Raises what the middleware found wrong with their token."""
+    found: Principal | DonewellError | None = request.state.identity
+    if isinstance(found, Principal):
+        return found
+    raise found or TokenMissing
+
+
+async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    """One transaction for the request, committed before the response is sent."""
+    async with request.app.state.database.begin() as session:
+        yield session
+
+
+Identity = Annotated[Principal, Depends(identity)]
+# With the default scope the commit would come after the answer, and a failing one behind a 201.
+SessionDep = Annotated[AsyncSession, Depends(transaction, scope="function")]
+
+OwnerPath = Annotated[str, Path(description="Your own id, or `me`", examples=["me"])]
+
+
+async def owner(user_id: OwnerPath, who: Identity) -> UUID:
+    """Whose rows the path is about: one's own, or nobody's. Raises `NotYours`."""
+    if user_id != "me" and user_id.lower() != str(who.user_id):
+        raise NotYours
+    return who.user_id
+
+
+Owner = Annotated[UUID, Depends(owner)]
+
+
+class OwnedService(Protocol):
+    """A service of owned rows: it cannot be built without their owner."""
+
+    def __init__(self, lane: FastLane, owner: UUID) -> None: ...
+
+
+def owned[Service: OwnedService](service: type[Service]) -> Callable[..., Awaitable[Service]]:
+    """A dependency that builds the service for the owner of the path."""
+
+    async def build(request: Request, owner: Owner) -> Service:
+        return service(request.app.state.database.fast, owner)
+
+    return build
+
+
+async def expected_versions(
+    if_match: Annotated[str | None, Header(description="Act only on this version: the ETag that was seen")] = None,
+) -> Expected:
+    """The versions in `If-Match`. Weak tags never match (RFC 9110 section 13.1.1). Raises `InvalidInput`."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if not _ENTITY_TAGS.fullmatch(if_match):
+        raise InvalidInput([Fault("If-Match", "invalid_etag", 'Send the ETag as it came, like "42"')])
+    return tuple(int(version) for version in _STRONG_VERSION.findall(if_match))
+
+
+IfMatch = Annotated[Expected, Depends(expected_versions)]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="Answer 304 if this is still the version: the ETag last seen")
+]
+PathId = Annotated[Id, Path(description="The id of the object")]

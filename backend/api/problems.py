@@ -1,0 +1,177 @@
+"""The one place that turns errors into answers: RFC 9457 problem details, for whatever goes wrong anywhere.
+
+It alone knows which status each family of domain errors has.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.auth.principal import TokenRefused
+from backend.domain.errors import (
+    Conflict,
+    DonewellError,
+    Fault,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PreconditionFailed,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: Mapping[type[DonewellError], int] = {
+    InvalidInput: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    PreconditionFailed: 412,
+    Unavailable: 503,
+}
+
+# What the framework refuses on its own, before any of our code runs.
+FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
+    400: ("malformed_request", "The request cannot be read"),
+    404: ("not_found", "There is nothing at this path"),
+    405: ("method_not_allowed", "This path does not take this method"),
+    413: ("content_too_large", "The request body is larger than 1 MiB"),
+    415: ("unsupported_media_type", "The request body has another content type than this path takes"),
+    500: ("internal_error", "Something went wrong on our side; the log has the details under the request id"),
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, Any] | None = None,
+) -> Response:
+    """An answer that says what went wrong."""
+    body = {
+        "type": f"urn:problem-type:donewell:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "instance": request.url.path,
+        "code": code,
+        "request_id": getattr(request.state, "request_id", ""),
+        **(extensions or {}),
+    }
+    return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
+
+
+def framework_problem(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem for a status that no code of ours decided on."""
+    phrase = HTTPStatus(status).phrase
+    code, title = FRAMEWORK_CODES.get(status, (phrase.lower().replace(" ", "_"), phrase))
+    return problem(request, status, code, title, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application end here. Unexpected ones reach the request context middleware first."""
+    app.exception_handler(DonewellError)(_domain_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(HTTPException)(_http_exception)
+
+
+async def _domain_error(request: Request, error: DonewellError) -> Response:
+    status = next(status for family, status in STATUS.items() if isinstance(error, family))
+    if isinstance(error, Unavailable):
+        log.warning("request.refused", code=error.code, cause=_cause(error))
+    return problem(
+        request, status, error.code, error.title, error.detail, headers=_headers(error), extensions=_extensions(error)
+    )
+
+
+def _cause(error: DonewellError) -> str | None:
+    # The driver's message may name hosts and users; its class says enough.
+    return type(error.__cause__).__name__ if error.__cause__ else None
+
+
+def _headers(error: DonewellError) -> dict[str, str]:
+    if isinstance(error, TokenRefused):
+        return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{error.title}"'}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}  # RFC 6750 section 3.1: no error code where no token was sent
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(error.retry_after)}
+    return {}
+
+
+def _extensions(error: DonewellError) -> dict[str, Any]:
+    if isinstance(error, PreconditionFailed):
+        return {"current": dict(error.current)}
+    if isinstance(error, InvalidInput):
+        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
+        return {"errors": faults, **error.extensions}
+    return {}
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    if any(fault["loc"][0] == "body" for fault in error.errors()) and not _readable(request):
+        return framework_problem(request, 415)
+    return await _domain_error(request, InvalidInput([_fault(fault) for fault in error.errors()]))
+
+
+def _readable(request: Request) -> bool:
+    """Whether the body has a content type that the route takes. One that is missing has none to be wrong."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not content_type and not _has_body(request):
+        return True
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    if body_field is not None and isinstance(body_field.field_info, Form):
+        return content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
+    main, _, sub = content_type.partition("/")
+    return main == "application" and (sub == "json" or sub.endswith("+json"))
+
+
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+def _fault(fault: Mapping[str, Any]) -> Fault:
+    # The first part says where the field is (body, query, path, header), which its name tells well enough.
+    if fault["type"] == "json_invalid":
+        return Fault(
+            "body", "malformed_json", f"The body is not JSON: {fault['ctx']['error']} (position {fault['loc'][1]})"
+        )
+    path = [str(part) for part in fault["loc"][1:]]
+    return Fault(".".join(path) or str(fault["loc"][0]), fault["type"], fault["msg"])
+
+
+async def _http_exception(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return framework_problem(request, error.status_code, headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """Every method that the path takes: the router names those of the first route alone."""
+    path = request.scope["path"]
+    contexts = iter_route_contexts(request.app.routes)
+    return {
+        method
+        for context in contexts
+        if (regex := getattr(context, "path_regex", None)) is not None and regex.match(path)
+        for method in context.methods or ()
+    }

@@ -1,0 +1,47 @@
+"""Successful answers: objects with their ETag, pages with their Link. One place, for every resource."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.domain.pagination import Page
+
+_encode = msgspec.json.Encoder().encode
+
+
+def one(row: Mapping[str, Any], *, status: int = 200, location: str | None = None) -> Response:
+    """An object, with its version as a strong ETag (RFC 9110 section 8.8.3)."""
+    headers = {"ETag": etag(row)}
+    if location is not None:
+        headers["Location"] = location
+    return Response(_encode(dict(row)), status, headers, media_type="application/json")
+
+
+def one_unless_known(row: Mapping[str, Any], known: str | None) -> Response:
+    """The object, or 304 without it when `If-None-Match` shows that the client has this version."""
+    if known is not None and (known.strip() == "*" or etag(row) in _weakly(known)):
+        return Response(status_code=304, headers={"ETag": etag(row)})
+    return one(row)
+
+
+def many(request: Request, page: Page) -> Response:
+    """A bare array, and while there is more the next page's address (RFC 8288), relative to this one's."""
+    headers = {}
+    if page.next_cursor is not None:
+        others = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+        query = urlencode([*others, ("cursor", page.next_cursor)])
+        headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return Response(_encode([dict(row) for row in page.rows]), 200, headers, media_type="application/json")
+
+
+def etag(row: Mapping[str, Any]) -> str:
+    return f'"{row["version"]}"'
+
+
+def _weakly(tags: str) -> set[str]:
+    """The tags of an `If-None-Match`, which compares weakly: W/"1" and "1" are the same."""
+    return {tag.strip().removeprefix("W/") for tag in tags.split(",")}

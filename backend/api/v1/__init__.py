@@ -1,0 +1,19 @@
+"""Version 1 of the API: every module in `routes` that has a `router` is part of it."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fastapi import APIRouter
+
+from backend.api.v1 import routes
+
+# The router tries routes in order, a microsecond each: what is asked for most comes first.
+_HOTTEST = ("tasks",)
+
+
+def routers() -> Iterator[APIRouter]:
+    """The routers of all resources, the busiest first."""
+    names = {module.name for module in iter_modules(routes.__path__)}
+    for name in (*_HOTTEST, *sorted(names.difference(_HOTTEST))):
+        yield import_module(f"{routes.__name__}.{name}").router

@@ -1,0 +1,70 @@
+"""Tasks. The same handlers answer under `/api/v1/users/{user_id}` and at the mission document's own paths."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
+from backend.api.openapi import operation_id, phase2_operation_id, problems
+from backend.api.responses import many, one, one_unless_known
+from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
+from backend.services.tasks import TaskService
+
+Tasks = Annotated[TaskService, Depends(owned(TaskService))]
+
+tasks = APIRouter(prefix="/tasks", tags=["Tasks"])
+
+
+@tasks.get("", response_model=list[TaskRead], responses=problems(400, 401, 403))
+async def list_tasks(request: Request, tasks: Tasks, query: Annotated[TaskQuery, Query()]) -> Response:
+    """List tasks, the newest first. While there is more, the `Link` header has the address of the next page."""
+    return many(request, await tasks.list(query.limit, query.position(), query.filters()))
+
+
+@tasks.post(
+    "",
+    response_model=TaskRead,
+    status_code=201,
+    responses={200: {"model": TaskRead, "description": "Created before"}, **problems(400, 401, 403, 409, 413, 415)},
+)
+async def create_task(request: Request, tasks: Tasks, body: TaskCreate) -> Response:
+    """Create a task. Sending the same `id` again returns the first result with 200, so a retry makes no second task."""
+    task, created = await tasks.create(body)
+    return one(task, status=201 if created else 200, location=f"{request.url.path}/{task['id']}")
+
+
+@tasks.get("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, 404))
+async def get_task(tasks: Tasks, task_id: PathId, known: IfNoneMatch = None) -> Response:
+    """Read a task."""
+    return one_unless_known(await tasks.get(task_id), known)
+
+
+@tasks.put(
+    "/{task_id}", name="put_task", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415)
+)
+@tasks.patch("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415))
+async def update_task(tasks: Tasks, task_id: PathId, body: TaskChanges, expected: IfMatch) -> Response:
+    """Change what is sent and leave the rest. PUT does the same, so that no client blanks what it does not know."""
+    return one(await tasks.change(task_id, body, expected))
+
+
+@tasks.patch("/{task_id}/complete", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415))
+async def complete_task(
+    tasks: Tasks, task_id: PathId, expected: IfMatch, body: Annotated[Completion, Body(default_factory=Completion)]
+) -> Response:
+    """Complete a task, or open it again with `{"completed": false}`. Saying it twice is the same as saying it once."""
+    return one(await tasks.change(task_id, TaskChanges(completed=body.completed), expected))
+
+
+@tasks.delete("/{task_id}", status_code=204, responses=problems(400, 401, 403, 404, 412))
+async def delete_task(tasks: Tasks, task_id: PathId, expected: IfMatch) -> Response:
+    """Put a task into the trash."""
+    await tasks.trash(task_id, expected)
+    return Response(status_code=204)
+
+
+router = APIRouter()
+router.include_router(tasks, prefix="/api/v1/users/{user_id}", generate_unique_id_function=operation_id)
+router.include_router(tasks, prefix="/api/{user_id}", generate_unique_id_function=phase2_operation_id)

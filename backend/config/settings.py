@@ -1,0 +1,109 @@
+"""Every setting, from the environment: its unit, its default and why that default."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+MINIMUM_SECRET_BYTES = 32
+"""RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits."""
+
+MINIMUM_DISTINCT_CHARACTERS = 10
+"""32 random hexadecimal digits fall below this about once in a million; "aaaa…" and "changeme…" do not reach it."""
+
+
+class SecretFiles(EnvSettingsSource):
+    """Reads `NAME_FILE` for a secret `NAME`: the way containers are handed their secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = self.env_vars.get(f"{field_name}_file") if _is_secret(field) else None
+        if path is None:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise ValueError(f"{field_name.upper()}_FILE cannot be read: {error.strerror} ({path})") from error
+
+
+class Settings(BaseSettings):
+    """What an operator may decide. `docs/settings.md` documents each; a test holds the two together."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = None
+    """A libpq URL, as Neon gives it. Without one, the server runs its own PostgreSQL in `data_dir`."""
+
+    database_url_unpooled: SecretStr | None = None
+    """The same database without a transaction pooler in between, for migrations. Neon's own name for it."""
+
+    database_pool_size: PositiveInt = 5
+    """Connections per lane and worker. More raise the cost of each request and the tail of the slowest (measured)."""
+
+    database_queue_limit: PositiveInt = 2_000
+    """Requests per lane and worker that may wait for a connection; the next one is answered 503."""
+
+    database_timeout: PositiveFloat = 5.0
+    """Seconds that waiting for a connection and running a statement may take together."""
+
+    data_dir: Path = Path("donewell-data")
+    """Where the embedded database and the generated secret live."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on: this machine only, until an operator decides otherwise."""
+
+    port: int = Field(default=8000, ge=1, le=65_535)
+    """The TCP port to listen on."""
+
+    web_concurrency: PositiveInt = 1
+    """Worker processes; one per core is right for a machine that does nothing else."""
+
+    jwt_secret: SecretStr | None = None
+    """The HS256 key that signs access tokens, at least 32 bytes. Generated once on the embedded database."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe level that is logged."""
+
+    log_format: Literal["auto", "json", "pretty"] = "auto"
+    """`auto` is pretty on a terminal and JSON otherwise."""
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        value = secret.get_secret_value()
+        if len(value.encode()) < MINIMUM_SECRET_BYTES or len(set(value)) < MINIMUM_DISTINCT_CHARACTERS:
+            raise ValueError(
+                f"JWT_SECRET is too weak: give at least {MINIMUM_SECRET_BYTES} random bytes,"
+                " for example the output of `openssl rand -hex 32`"
+            )
+        return secret
+
+    @field_validator("database_url", "database_url_unpooled")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host/database")
+        return url
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base class names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation)

@@ -1,0 +1,59 @@
+"""Admission to a pool of connections: first come, first served, bounded in number and in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from backend.domain.errors import DatabaseUnavailable, Overloaded
+
+_OUTAGES = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+class Gate:
+    """Lets `size` callers in at a time and `queue_limit` wait; each has `deadline` seconds for both together.
+
+    A pool hands connections to whoever asks luckily; behind this gate, waiters are served in the order they came.
+    Raises `Overloaded` for a full queue or a passed deadline, `DatabaseUnavailable` when the database went away.
+    """
+
+    def __init__(self, size: int, queue_limit: int, deadline: float) -> None:
+        self._places = asyncio.Semaphore(size)
+        self._capacity = size + queue_limit
+        self._deadline = deadline
+        self.admitted = 0
+
+    @asynccontextmanager
+    async def enter(self) -> AsyncIterator[None]:
+        if self.admitted >= self._capacity:
+            raise Overloaded
+        self.admitted += 1
+        try:
+            async with asyncio.timeout(self._deadline) as deadline, self._places:
+                yield
+        except TimeoutError as error:
+            if deadline.expired():
+                raise Overloaded from error
+            raise DatabaseUnavailable from error
+        except _OUTAGES as error:
+            raise DatabaseUnavailable from error
+        except DBAPIError as error:
+            if _is_outage(error):
+                raise DatabaseUnavailable from error
+            raise
+        finally:
+            self.admitted -= 1
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Whether SQLAlchemy wrapped an outage: the driver's own exception is the cause of the one it shows."""
+    return error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _OUTAGES)

@@ -1,0 +1,46 @@
+"""How Alembic reaches the database. Run through `backend.database.migrate`, which hands over the URL."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
+
+import backend.models  # noqa: F401  registers every table
+from backend.database.url import translate
+
+MIGRATION_LOCK = 0x646F6E65
+"""The advisory lock that lets one of several starting instances migrate while the others wait: "done"."""
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=SQLModel.metadata,
+        compare_server_default=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        # Released with the transaction, so that it also works through a transaction pooler.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        context.run_migrations()
+
+
+async def _connect_and_run(url: str) -> None:
+    arguments = translate(url).arguments
+
+    async def connect(*_: Any, **__: Any) -> Any:
+        return await asyncpg.connect(**arguments)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_run)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(_connect_and_run(context.config.attributes["url"]))

@@ -1,0 +1,38 @@
+"""Turns a bearer token into an identity, or into what is wrong with it. It identifies and never refuses.
+
+An exception raised here would bypass the exception handlers; the `identity` dependency raises it for the routes
+that want to know.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.auth.jwt_handler import AccessTokens
+from backend.auth.principal import Principal, TokenMalformed, TokenMissing
+from backend.domain.errors import Unauthenticated
+
+
+class AuthMiddleware:
+    """Leaves a `Principal` or an `Unauthenticated` error as `request.state.identity`."""
+
+    def __init__(self, app: ASGIApp, tokens: AccessTokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope.setdefault("state", {})["identity"] = self._identify(scope)
+        await self._app(scope, receive, send)
+
+    def _identify(self, scope: Scope) -> Principal | Unauthenticated:
+        values = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not values:
+            return TokenMissing()
+        scheme, _, token = values[0].decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return TokenMissing()
+        if len(values) > 1:
+            return TokenMalformed("There is more than one Authorization header")
+        try:
+            return self._tokens.identify(token.strip())
+        except Unauthenticated as refusal:
+            return refusal

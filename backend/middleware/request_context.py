@@ -1,0 +1,103 @@
+"""The outermost layer: gives each request its id, bounds its body, logs it, and answers for what nobody expected."""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid6 import uuid7
+
+from backend.api.problems import framework_problem
+from backend.auth.principal import Principal
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 1024 * 1024
+# Taken over from the caller so that logs can be joined; anything else might forge lines in them.
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestContext:
+    """Wraps the application. One access line a request; the id is answered as `X-Request-ID`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(raw=message["headers"])["X-Request-ID"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._bounded(scope, headers, receive, send_with_id)
+            except Exception:
+                log.exception("request.failed", method=scope["method"], route=_route(scope))
+                if status:
+                    raise  # the answer has begun: all that is left is to break the connection off
+                await framework_problem(Request(scope), 500)(scope, receive, send_with_id)
+            finally:
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    route=_route(scope),
+                    status=status,
+                    duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                    user_id=_user(scope),
+                )
+
+    async def _bounded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        length = headers.get("content-length")
+        if length is not None and length.isascii() and length.isdigit() and int(length) > LARGEST_BODY:
+            await framework_problem(Request(scope), 413)(scope, receive, send)
+        elif "transfer-encoding" in headers:
+            await self._app(scope, _counting(receive), send)
+        else:
+            # The server itself holds a body to its announced length.
+            await self._app(scope, receive, send)
+
+
+def _counting(receive: Receive) -> Receive:
+    """Counts what arrives of a body whose length was not announced, and stops reading where it becomes too much."""
+    read = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > LARGEST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return receive_bounded
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _ACCEPTABLE_ID.fullmatch(given) else uuid7().hex
+
+
+def _route(scope: Scope) -> str | None:
+    """The template of the matched path, which names no ids; None where nothing matched."""
+    context: Any = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    return getattr(context, "path_format", None)
+
+
+def _user(scope: Scope) -> str | None:
+    identity = scope["state"].get("identity")
+    return str(identity.user_id) if isinstance(identity, Principal) else None

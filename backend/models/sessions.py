@@ -1,0 +1,26 @@
+"""Sign-ins: one row a session, which is one family of refresh tokens."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import TIMESTAMP, LargeBinary
+from sqlmodel import Field
+
+from backend.models.base import Timestamped
+
+
+class Session(Timestamped, table=True):
+    """A device that signed in. Refresh tokens are kept as SHA-256 hashes, the newest and its parent."""
+
+    __tablename__: ClassVar[str] = "sessions"
+
+    user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    id: UUID = Field(primary_key=True)
+    token_hash: bytes = Field(sa_type=LargeBinary)
+    parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    rotated_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
+    idle_expires_at: datetime = Field(sa_type=TIMESTAMP(timezone=True))
+    expires_at: datetime = Field(sa_type=TIMESTAMP(timezone=True))
+    revoked_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
+    device: str | None = Field(default=None, max_length=255)

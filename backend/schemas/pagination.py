@@ -1,0 +1,24 @@
+"""What every list takes in its query string."""
+
+from pydantic import Field
+
+from backend.domain.pagination import Position, decode_cursor
+from backend.schemas.base import RequestModel
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 200
+
+
+class PageQuery(RequestModel):
+    """Which page of a list: how many rows, and where they begin. Resources add their filters to it."""
+
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="How many at most")
+    cursor: str | None = Field(None, max_length=200, description="From the Link header of the page before")
+
+    def position(self) -> Position | None:
+        """Where the page begins. Raises `InvalidInput` for a cursor that is not ours."""
+        return None if self.cursor is None else decode_cursor(self.cursor)
+
+    def filters(self) -> dict[str, object]:
+        """What else was asked for: the fields that rows must equal."""
+        return self.model_dump(exclude={"limit", "cursor"}, exclude_none=True)

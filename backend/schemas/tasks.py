@@ -1,0 +1,68 @@
+"""Tasks as clients see them."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import MISSING, AwareDatetime, ConfigDict, Field, StrictBool
+
+from backend.schemas.base import RequestModel, ResponseModel
+from backend.schemas.pagination import PageQuery
+from backend.utils.validators import CalendarDate, Id, Line, Text
+
+Priority = Literal["none", "low", "medium", "high"]
+Title = Annotated[str, Field(min_length=1, max_length=255, examples=["Water the plants"]), Line]
+Description = Annotated[str, Field(max_length=16_384, examples=["The fern too"]), Text]
+
+
+class TaskCreate(RequestModel):
+    """A new task. With an `id` of your own, sending the request again cannot make a second task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Water the plants", "due_date": "2027-03-01"}]})
+
+    id: Id | MISSING = Field(MISSING, description="Chosen by the client, best a UUIDv7; else by the server")
+    title: Title
+    description: Description | None = None
+    completed: StrictBool = False
+    priority: Priority = "none"
+    due_date: CalendarDate | None = None
+
+
+class TaskChanges(RequestModel):
+    """What is to change; what is absent stays as it is (RFC 7396: null clears, absence does not)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": "high"}]})
+
+    title: Title | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    completed: StrictBool | MISSING = MISSING
+    priority: Priority | MISSING = MISSING
+    due_date: CalendarDate | MISSING | None = MISSING
+
+
+class Completion(RequestModel):
+    """Whether the task is to be completed or open again. Saying it twice changes nothing more."""
+
+    completed: StrictBool = True
+
+
+class TaskRead(ResponseModel):
+    """A task."""
+
+    id: UUID
+    user_id: UUID
+    title: str
+    description: str | None
+    completed: bool
+    completed_at: AwareDatetime | None = Field(description="When it was completed; null while it is open")
+    priority: Priority
+    due_date: date | None
+    version: int = Field(description="Grows with every change; also the ETag")
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class TaskQuery(PageQuery):
+    """Which tasks to list."""
+
+    completed: bool | None = Field(None, description="Only completed tasks, or only open ones")

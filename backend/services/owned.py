@@ -1,0 +1,233 @@
+"""Statements on owned rows: each starts from the owner, each write takes the owner's next revision.
+
+What every resource needs is here once, so that a service holds only its own rules. A write is one statement. It
+first locks the owner's row in `revisions`, which puts all changes of one owner in order and rules out deadlocks.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, bindparam, exists, func, null, or_, select, update
+from sqlalchemy import tuple_ as row_of
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.selectable import CTE
+
+from backend.auth.principal import TokenInvalid
+from backend.database.fast_lane import FastLane, Row, Statement
+from backend.domain.errors import Conflict, NotFound
+from backend.domain.pagination import Page, Position, encode_cursor
+from backend.domain.preconditions import Expected, require_version
+from backend.models.base import OwnedRow, metadata
+from backend.schemas.base import ResponseModel
+
+_REVISIONS = metadata.tables["revisions"]
+_OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
+
+
+class IdInTrash(Conflict):
+    code = "id_in_trash"
+    title = "An object with this id is in the trash"
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A field that is kept in another column: `value(new, current)` is the SQL of what to store there."""
+
+    column: str
+    value: Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
+
+
+class OwnedTable:
+    """The statements of one table, each compiled once for each set of fields it is asked for."""
+
+    def __init__(
+        self,
+        model: type[OwnedRow],
+        read: type[ResponseModel],
+        missing: type[NotFound],
+        derived: Mapping[str, Derived] | None = None,
+    ) -> None:
+        self._columns = columns = metadata.tables[str(model.__tablename__)].c
+        self._table = columns.id.table
+        self._read = [
+            columns.revision.label("version") if name == "version" else columns[name] for name in read.model_fields
+        ]
+        self._derived = derived or {}
+        self._id = bindparam("id", type_=columns.id.type)
+        self.missing = missing
+        self.page = lru_cache(maxsize=None)(self._page)
+        self.insert = lru_cache(maxsize=None)(self._insert)
+        self.change = lru_cache(maxsize=1_000)(self._change)
+        self.get = Statement(select(*self._read).where(*self._live()))
+        self.find = Statement(
+            select(*self._read, columns.deleted_at.is_not(None).label("trashed")).where(
+                columns.user_id == _OWNER, columns.id == self._id
+            )
+        )
+        self.trash = self._trash()
+
+    def _live(self) -> list[ColumnElement[bool]]:
+        c = self._columns
+        return [c.user_id == _OWNER, c.id == self._id, c.deleted_at.is_(None)]
+
+    def _expected(self) -> ColumnElement[bool]:
+        expected = bindparam("expected", type_=ARRAY(BigInteger))
+        return or_(expected.is_(None), self._columns.revision == func.any(expected))
+
+    def _new(self, field: str) -> ColumnElement[Any]:
+        return bindparam(f"new_{field}", type_=self._columns[field].type)
+
+    def _assignments(self, fields: frozenset[str], *, inserting: bool) -> dict[str, ColumnElement[Any]]:
+        values = {}
+        for field in sorted(fields):
+            derived = self._derived.get(field)
+            if derived is None:
+                values[field] = self._new(field)
+            else:
+                current = null() if inserting else self._columns[derived.column]
+                values[derived.column] = derived.value(self._new(field), current)
+        return values
+
+    def _page(self, equal: frozenset[str], *, resumed: bool) -> Statement:
+        c = self._columns
+        matching = [c[field] == self._new(field) for field in sorted(equal)]
+        if resumed:
+            place = row_of(bindparam("after_instant", type_=c.created_at.type), bindparam("after_id", type_=c.id.type))
+            matching.append(row_of(c.created_at, c.id) < place)
+        return Statement(
+            select(*self._read)
+            .where(c.user_id == _OWNER, c.deleted_at.is_(None), *matching)
+            .order_by(c.created_at.desc(), c.id.desc())
+            .limit(bindparam("rows", type_=Integer()))
+        )
+
+    def _insert(self, fields: frozenset[str]) -> Statement:
+        taken = select(1).where(self._columns.user_id == _OWNER, self._columns.id == self._id)
+        revision = _next_revision(~exists(taken))
+        values = {
+            "user_id": _OWNER,
+            "id": self._id,
+            "revision": revision.c.revision,
+            **self._assignments(fields, inserting=True),
+        }
+        return Statement(
+            insert(self._table)
+            .from_select(list(values), select(*values.values()).select_from(revision), include_defaults=False)
+            .add_cte(revision)
+            .on_conflict_do_nothing(index_elements=["user_id", "id"])
+            .returning(*self._read)
+        )
+
+    def _change(self, fields: frozenset[str]) -> Statement:
+        """Touches no row when nothing would be different: an unchanged object keeps its version."""
+        differs = or_(*(self._columns[field].is_distinct_from(self._new(field)) for field in sorted(fields)))
+        return self._write(self._assignments(fields, inserting=False), differs)
+
+    def _trash(self) -> Statement:
+        return self._write({"deleted_at": func.now()})
+
+    def _write(self, values: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Statement:
+        target = [*self._live(), self._expected(), *conditions]
+        # Only a write that finds its row takes a revision: a refused one leaves the database as it was.
+        revision = _next_revision(exists(select(1).where(*target)))
+        return Statement(
+            update(self._table)
+            .where(*target, revision.c.revision.is_not(None))
+            .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
+            .add_cte(revision)
+            .returning(*self._read)
+        )
+
+
+def _next_revision(*conditions: ColumnElement[bool]) -> CTE:
+    return (
+        update(_REVISIONS)
+        .where(_REVISIONS.c.user_id == _OWNER, *conditions)
+        .values(revision=_REVISIONS.c.revision + 1)
+        .returning(_REVISIONS.c.revision)
+        .cte("next_revision")
+    )
+
+
+class OwnedRows:
+    """One owner's rows of a table. What is not theirs does not exist here."""
+
+    def __init__(self, table: OwnedTable, lane: FastLane, owner: UUID) -> None:
+        self._table = table
+        self._lane = lane
+        self._owner = owner
+
+    async def page(self, limit: int, after: Position | None, equal: Mapping[str, Any] | None = None) -> Page:
+        """Newest first: up to `limit` rows after a position, of those whose fields equal the given values."""
+        equal = equal or {}
+        values: dict[str, Any] = {"owner": self._owner, "rows": limit + 1, **_named_new(equal)}
+        if after is not None:
+            values |= {"after_instant": after.instant, "after_id": after.id}
+        statement = self._table.page(frozenset(equal), resumed=after is not None)
+        rows = await self._lane.fetch(statement, values)
+        if len(rows) <= limit:
+            return Page(rows, None)
+        last = rows[limit - 1]
+        return Page(rows[:limit], encode_cursor(Position(last["created_at"], last["id"])))
+
+    async def get(self, row_id: UUID) -> Row:
+        """The row. Raises the resource's `NotFound`."""
+        row = await self._lane.fetch_one(self._table.get, {"owner": self._owner, "id": row_id})
+        if row is None:
+            raise self._table.missing
+        return row
+
+    async def insert(self, row_id: UUID, fields: Mapping[str, Any]) -> tuple[Row, bool]:
+        """The row, and whether this call made it: with an id that is there already, the first result stands.
+
+        Raises `IdInTrash` when that first result has been deleted since.
+        """
+        values = {"owner": self._owner, "id": row_id, **_named_new(fields)}
+        row = await self._lane.fetch_one(self._table.insert(frozenset(fields)), values)
+        if row is not None:
+            return row, True
+        first = await self._lane.fetch_one(self._table.find, values)
+        if first is None:
+            # No revision was to be had: the account went away while its token was still good.
+            raise TokenInvalid
+        found = dict(first)
+        if found.pop("trashed"):
+            raise IdInTrash
+        return found, False
+
+    async def change(self, row_id: UUID, fields: Mapping[str, Any], expected: Expected = None) -> tuple[Row, bool]:
+        """The row after the change, and whether anything is different now.
+
+        Raises the resource's `NotFound`, and `PreconditionFailed` when it has another version than expected.
+        """
+        if fields:
+            statement = self._table.change(frozenset(fields))
+            row = await self._write(statement, row_id, expected, _named_new(fields))
+            if row is not None:
+                return row, True
+        return await self._unwritten(row_id, expected), False
+
+    async def trash(self, row_id: UUID, expected: Expected = None) -> None:
+        """Put the row into the trash. Raises as `change` does."""
+        if await self._write(self._table.trash, row_id, expected, {}) is None:
+            await self._unwritten(row_id, expected)
+            raise self._table.missing
+
+    async def _write(
+        self, statement: Statement, row_id: UUID, expected: Expected, new: Mapping[str, Any]
+    ) -> Row | None:
+        versions = None if expected is None else list(expected)
+        return await self._lane.fetch_one(statement, {"owner": self._owner, "id": row_id, "expected": versions, **new})
+
+    async def _unwritten(self, row_id: UUID, expected: Expected) -> Row:
+        """The row that a write did not touch; raises what kept it from doing so, if anything did."""
+        row = await self.get(row_id)
+        require_version(row, expected)
+        return row
+
+
+def _named_new(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{field}": value for field, value in fields.items()}

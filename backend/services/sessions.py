@@ -1,0 +1,204 @@
+"""Registering, signing in and staying signed in.
+
+This service opens its own transactions: what it must remember of a refusal has to outlast the refused request.
+"""
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid6 import uuid7
+
+from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
+from backend.auth.password import Passwords
+from backend.auth.principal import Principal
+from backend.database.session import Database
+from backend.domain.errors import Conflict, InvalidInput, Unauthenticated
+from backend.models.sessions import Session
+from backend.models.users import Revision, User
+from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
+from backend.schemas.users import UserRead
+
+log = structlog.get_logger()
+
+IDLE_LIFETIME = timedelta(days=30)
+"""How long a session lasts unused."""
+
+ABSOLUTE_LIFETIME = timedelta(days=365)
+"""How long a session lasts at most."""
+
+REUSE_GRACE = timedelta(seconds=10)
+"""How long after a rotation the parent token may be an honest race of two tabs, and not a theft."""
+
+_PREFIX = "dwr_"
+_TOKEN_BYTES = 16 + 16 + 32
+
+
+class EmailTaken(Conflict):
+    code = "email_taken"
+    title = "There is an account with this e-mail address already"
+
+
+class InvalidCredentials(Unauthenticated):
+    code = "invalid_credentials"
+    title = "The e-mail address or the password is wrong"
+
+
+class InvalidGrant(InvalidInput):
+    code = "invalid_grant"
+    title = "The credentials or the refresh token are not valid"
+    extensions: ClassVar = {"error": "invalid_grant"}  # RFC 6749 section 5.2
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """An opaque token that names its session and proves the right to it with 256 random bits."""
+
+    user_id: UUID
+    session_id: UUID
+    secret: bytes
+
+    @classmethod
+    def new(cls, user_id: UUID, session_id: UUID) -> "RefreshToken":
+        return cls(user_id, session_id, secrets.token_bytes(32))
+
+    @classmethod
+    def parse(cls, text: str) -> "RefreshToken":
+        """Raises `InvalidGrant` for anything `str` did not make."""
+        try:
+            raw = urlsafe_b64decode(text.removeprefix(_PREFIX).encode("ascii"))
+        except (UnicodeEncodeError, Base64Error) as error:
+            raise InvalidGrant from error
+        if len(raw) != _TOKEN_BYTES or not text.startswith(_PREFIX):
+            raise InvalidGrant
+        return cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+
+    def __str__(self) -> str:
+        return _PREFIX + urlsafe_b64encode(self.user_id.bytes + self.session_id.bytes + self.secret).decode()
+
+    def hash(self) -> bytes:
+        return hashlib.sha256(self.secret).digest()
+
+
+class SessionService:
+    """Opens, renews and ends sessions."""
+
+    def __init__(self, database: Database, passwords: Passwords, tokens: AccessTokens) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._tokens = tokens
+
+    async def register(self, registration: Registration, device: str | None) -> SignedIn:
+        """Open an account and sign in to it. Raises `EmailTaken`."""
+        password_hash = await self._passwords.hash(registration.password)
+        user = User(id=uuid7(), email=registration.email, name=registration.name, password_hash=password_hash)
+        try:
+            async with self._database.begin() as session:
+                session.add(user)
+                await session.flush()
+                session.add(Revision(user_id=user.id))
+                token = _open(session, user.id, device)
+        except IntegrityError as error:
+            raise EmailTaken from error
+        log.info("user.registered", user_id=str(user.id))
+        return self._signed_in(user, token)
+
+    async def sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
+        """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses."""
+        email = func.lower(credentials.email)
+        async with self._database.begin() as session:
+            user = (await session.exec(select(User).where(func.lower(col(User.email)) == email))).first()
+        correct = await self._passwords.verify(credentials.password, user.password_hash if user else None)
+        if user is None or not correct:
+            log.info("session.refused", code=InvalidCredentials.code)
+            raise InvalidCredentials
+        async with self._database.begin() as session:
+            token = _open(session, user.id, device)
+        log.info("session.opened", user_id=str(user.id), session_id=str(token.session_id))
+        return self._signed_in(user, token)
+
+    async def refresh(self, text: str) -> Tokens:
+        """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`."""
+        token = RefreshToken.parse(text)
+        async with self._database.begin() as session:
+            successor = await _rotate(session, token)
+        # Raised outside the transaction: a family that was revoked stays so.
+        if successor is None:
+            raise InvalidGrant
+        log.info("session.refreshed", user_id=str(token.user_id), session_id=str(token.session_id))
+        return self._pair(successor)
+
+    async def sign_out(self, who: Principal) -> None:
+        """End the session: its refresh token is worth nothing any more. Ending it twice is no error."""
+        async with self._database.begin() as session:
+            current = await session.get(Session, (who.user_id, who.session_id), with_for_update=True)
+            if current is not None and current.revoked_at is None:
+                current.revoked_at = datetime.now(UTC)
+        log.info("session.closed", session_id=str(who.session_id))
+
+    def _pair(self, token: RefreshToken) -> Tokens:
+        return Tokens(
+            access_token=self._tokens.issue(token.user_id, token.session_id),
+            expires_in=LIFETIME_SECONDS,
+            refresh_token=str(token),
+        )
+
+    def _signed_in(self, user: User, token: RefreshToken) -> SignedIn:
+        seen = UserRead.model_validate(user, from_attributes=True)
+        return SignedIn(user=seen, **self._pair(token).model_dump())
+
+
+def _open(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:
+    now = datetime.now(UTC)
+    token = RefreshToken.new(user_id, uuid7())
+    session.add(
+        Session(
+            id=token.session_id,
+            user_id=user_id,
+            token_hash=token.hash(),
+            idle_expires_at=now + IDLE_LIFETIME,
+            expires_at=now + ABSOLUTE_LIFETIME,
+            device=device,
+        )
+    )
+    return token
+
+
+async def _rotate(session: AsyncSession, token: RefreshToken) -> RefreshToken | None:
+    """The successor, with the session moved on to it; None when the token is not good for one."""
+    now = datetime.now(UTC)
+    current = await session.get(Session, (token.user_id, token.session_id), with_for_update=True)
+    if current is None or current.revoked_at is not None or min(current.idle_expires_at, current.expires_at) <= now:
+        return None
+    if not hmac.compare_digest(current.token_hash, token.hash()):
+        _suspect(current, token, now)
+        return None
+    successor = RefreshToken.new(token.user_id, token.session_id)
+    current.parent_hash, current.token_hash = current.token_hash, successor.hash()
+    current.rotated_at = now
+    current.idle_expires_at = now + IDLE_LIFETIME
+    return successor
+
+
+def _suspect(current: Session, token: RefreshToken, now: datetime) -> None:
+    """A spent token came back: unless it was a race just now, somebody has a copy, and the family ends."""
+    racing = (
+        current.parent_hash is not None
+        and hmac.compare_digest(current.parent_hash, token.hash())
+        and current.rotated_at is not None
+        and now - current.rotated_at <= REUSE_GRACE
+    )
+    if not racing:
+        current.revoked_at = now
+        log.warning("session.revoked", reason="refresh_token_reused", user_id=str(token.user_id))

@@ -1,0 +1,51 @@
+"""Users, for the user themselves."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.auth.principal import TokenInvalid
+from backend.domain.preconditions import Expected, require_version
+from backend.models.users import User
+from backend.schemas.users import UserChanges, UserRead
+
+log = structlog.get_logger()
+
+
+class UserService:
+    """A user's own profile."""
+
+    def __init__(self, session: AsyncSession, owner: UUID) -> None:
+        self._session = session
+        self._owner = owner
+
+    async def get(self) -> Mapping[str, Any]:
+        """The profile. Raises `TokenInvalid` when the account has gone."""
+        return as_seen(await self._load())
+
+    async def change(self, changes: UserChanges, expected: Expected) -> Mapping[str, Any]:
+        """The profile after the change. Raises `PreconditionFailed`."""
+        user = await self._load(for_update=True)
+        require_version(as_seen(user), expected)
+        different = {name: value for name, value in changes.model_dump().items() if getattr(user, name) != value}
+        if different:
+            user.sqlmodel_update({**different, "version": user.version + 1, "updated_at": func.now()})
+            await self._session.flush()
+            await self._session.refresh(user, ["updated_at"])
+            log.info("user.updated", fields=sorted(different))
+        return as_seen(user)
+
+    async def _load(self, *, for_update: bool = False) -> User:
+        user = await self._session.get(User, self._owner, with_for_update=for_update)
+        if user is None:
+            raise TokenInvalid
+        return user
+
+
+def as_seen(user: User) -> dict[str, Any]:
+    """The user as they see themselves: the fields of `UserRead`, no others."""
+    return UserRead.model_validate(user, from_attributes=True).model_dump()
