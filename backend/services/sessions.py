@@ -108,7 +108,7 @@ class SessionService:
                 session.add(user)
                 await session.flush()
                 session.add(Revision(user_id=user.id))
-                token = _open(session, user.id, device)
+                token = open_session(session, user.id, device)
         except IntegrityError as error:
             raise EmailTaken from error
         log.info("user.registered", user_id=str(user.id))
@@ -124,7 +124,7 @@ class SessionService:
             log.info("session.refused", code=InvalidCredentials.code)
             raise InvalidCredentials
         async with self._database.begin() as session:
-            token = _open(session, user.id, device)
+            token = open_session(session, user.id, device)
         log.info("session.opened", user_id=str(user.id), session_id=str(token.session_id))
         return self._signed_in(user, token)
 
@@ -159,7 +159,8 @@ class SessionService:
         return SignedIn(user=seen, **self._pair(token).model_dump())
 
 
-def _open(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:
+def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:
+    """Add a session for the user to the transaction; gives its refresh token."""
     now = datetime.now(UTC)
     token = RefreshToken.new(user_id, uuid7())
     session.add(

@@ -1,0 +1,12 @@
+"""What a test run stands on: one embedded PostgreSQL a run, one migrated database and one application a worker.
+
+Tests need not clean up: each has users of its own, and users cannot see each other.
+"""
+
+pytest_plugins = [
+    "tests.factories.databases",
+    "tests.factories.server",
+    "tests.factories.applications",
+    "tests.factories.clients",
+    "tests.factories.queries",
+]

@@ -1,0 +1,57 @@
+"""The application, as production builds it: real middleware, real tokens, real database, its own log."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+
+from backend.config.settings import Settings
+from backend.main import create_app
+
+SECRET = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
+
+
+def settings_for(database_url: str, **others: Any) -> Settings:
+    """Settings that owe nothing to the environment of whoever runs the tests."""
+    return Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET, log_format="json", **others)
+
+
+@asynccontextmanager
+async def running(settings: Settings, log: Path) -> AsyncIterator[FastAPI]:
+    """The application, started and later stopped, logging to a file."""
+    with log.open("a", buffering=1) as stream:
+        with redirect_stderr(stream):
+            app = create_app(settings)
+        async with LifespanManager(app):
+            yield app
+
+
+@pytest.fixture(scope="session")
+def log_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this worker's application logs."""
+    return tmp_path_factory.mktemp("logs") / "app.log"
+
+
+@pytest.fixture(scope="session")
+async def app(database_url: str, log_path: Path) -> AsyncIterator[FastAPI]:
+    """This worker's application."""
+    async with running(settings_for(database_url), log_path) as app:
+        yield app
+
+
+@pytest.fixture
+def logged(app: FastAPI, log_path: Path) -> Callable[[], list[dict[str, Any]]]:
+    """What has been logged since the test began, a dictionary a line."""
+    begin = log_path.stat().st_size
+
+    def read() -> list[dict[str, Any]]:
+        with log_path.open() as stream:
+            stream.seek(begin)
+            return [json.loads(line) for line in stream]
+
+    return read

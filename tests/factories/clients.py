@@ -1,0 +1,80 @@
+"""Identities: people with accounts and signed-in clients, as fixtures."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from uuid6 import uuid7
+
+from backend.auth.jwt_handler import AccessTokens
+from backend.models.users import Revision, User
+from backend.services.sessions import open_session
+from tests.factories.applications import SECRET
+
+type Person = Callable[[], Awaitable["Client"]]
+
+PASSWORD = "correct horse battery"
+# The argon2id hash of PASSWORD: hashing it anew for every person would be most of the suite's time.
+PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$AVp/jU6Fmo5HfV1L+l9UPA$wBJ/ZnhhnwVrZx1GbGEZIZl3DH11oDCMx2Bkr3DgCAU"
+
+
+class Client(httpx.AsyncClient):
+    """An HTTP client of the application that knows who it is."""
+
+    user_id: UUID
+    session_id: UUID
+    email: str
+    access_token: str
+    refresh_token: str
+
+
+def client_for(app: FastAPI) -> Client:
+    """A client that is nobody yet. Exceptions that leave the application fail the test."""
+    return Client(transport=httpx.ASGITransport(app), base_url="http://testserver")
+
+
+async def sign_up(app: FastAPI, client: Client) -> Client:
+    """Give the client an account and a session, with a real token for it."""
+    client.user_id, client.email = uuid7(), f"{uuid4().hex}@example.com"
+    async with app.state.database.begin() as session:
+        session.add(User(id=client.user_id, email=client.email, name="Ada", password_hash=PASSWORD_HASH))
+        await session.flush()
+        session.add(Revision(user_id=client.user_id))
+        token = open_session(session, client.user_id, None)
+    client.session_id, client.refresh_token = token.session_id, str(token)
+    client.access_token = AccessTokens(SECRET).issue(client.user_id, client.session_id)
+    client.headers["Authorization"] = f"Bearer {client.access_token}"
+    return client
+
+
+@pytest.fixture
+async def person(app: FastAPI) -> AsyncIterator[Person]:
+    """Makes people: each call is another one, signed in."""
+    async with AsyncExitStack() as stack:
+
+        async def make() -> Client:
+            return await sign_up(app, await stack.enter_async_context(client_for(app)))
+
+        yield make
+
+
+@pytest.fixture
+async def owner(person: Person) -> Client:
+    """Somebody, signed in."""
+    return await person()
+
+
+@pytest.fixture
+async def stranger(person: Person) -> Client:
+    """Somebody else, signed in."""
+    return await person()
+
+
+@pytest.fixture
+async def anonymous(app: FastAPI) -> AsyncIterator[Client]:
+    """Nobody."""
+    async with client_for(app) as client:
+        yield client

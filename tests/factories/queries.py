@@ -1,0 +1,44 @@
+"""Query budgets: how many statements a request really sends, over both lanes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from asyncpg import Connection
+from asyncpg.prepared_stmt import PreparedStatement
+
+type CountQueries = Callable[[], AbstractContextManager[list[str]]]
+
+_BIND_EXECUTE = "_PreparedStatement__bind_execute"
+# Transaction control costs a round trip, but is no query; the pool's liveness check is sent before a request's first.
+_NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", ";")
+
+
+@pytest.fixture
+def count_queries(monkeypatch: pytest.MonkeyPatch) -> CountQueries:
+    """`with count_queries() as queries:` collects the SQL that is sent meanwhile. It watches the driver; nothing is faked."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        queries: list[str] = []
+        with monkeypatch.context() as patch:
+            _watch(patch, Connection, "_execute", lambda _, query: query, queries)
+            _watch(patch, PreparedStatement, _BIND_EXECUTE, lambda statement, _: statement.get_query(), queries)
+            yield queries
+
+    return counting
+
+
+def _watch(
+    patch: pytest.MonkeyPatch, owner: type, name: str, sql: Callable[[Any, Any], str], queries: list[str]
+) -> None:
+    original = getattr(owner, name)
+
+    async def watched(self: Any, first: Any, *others: Any, **named: Any) -> Any:
+        query = sql(self, first)
+        if not query.startswith(_NOT_COUNTED):
+            queries.append(query)
+        return await original(self, first, *others, **named)
+
+    patch.setattr(owner, name, watched)
