@@ -168,10 +168,10 @@ async def _http_exception(request: Request, error: HTTPException) -> Response:
 def _allowed(request: Request) -> set[str]:
     """Every method that the path takes: the router names those of the first route alone."""
     path = request.scope["path"]
-    contexts = iter_route_contexts(request.app.routes)
-    return {
+    methods = {
         method
-        for context in contexts
-        if (regex := getattr(context, "path_regex", None)) is not None and regex.match(path)
-        for method in context.methods or ()
+        for route in iter_route_contexts(request.app.routes)
+        if (regex := getattr(route, "path_regex", None)) is not None and regex.match(path)
+        for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "database_url_unpooled")
     @classmethod
     def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host/database")
         return url
 

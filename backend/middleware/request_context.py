@@ -30,6 +30,10 @@ class RequestContext:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        method = scope["method"]
+        if method == "HEAD":
+            # Answered like the GET it stands for, without the content (RFC 9110 section 9.3.2).
+            scope = {**scope, "method": "GET"}
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -41,20 +45,22 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(raw=message["headers"])["X-Request-ID"] = request_id
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._bounded(scope, headers, receive, send_with_id)
             except Exception:
-                log.exception("request.failed", method=scope["method"], route=_route(scope))
+                log.exception("request.failed", method=method, route=_route(scope))
                 if status:
                     raise  # the answer has begun: all that is left is to break the connection off
                 await framework_problem(Request(scope), 500)(scope, receive, send_with_id)
             finally:
                 log.info(
                     "request",
-                    method=scope["method"],
+                    method=method,
                     route=_route(scope),
                     status=status,
                     duration_ms=round((time.perf_counter() - started) * 1000, 2),

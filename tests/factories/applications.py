@@ -45,7 +45,7 @@ async def app(database_url: str, log_path: Path) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-def logged(app: FastAPI, log_path: Path) -> Callable[[], list[dict[str, Any]]]:
+def logged(app: FastAPI, log_path: Path) -> Callable[[], list[dict[str, Any]]]:  # noqa: ARG001  it writes the log
     """What has been logged since the test began, a dictionary a line."""
     begin = log_path.stat().st_size
 

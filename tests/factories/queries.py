@@ -17,7 +17,7 @@ _NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", ";")
 
 @pytest.fixture
 def count_queries(monkeypatch: pytest.MonkeyPatch) -> CountQueries:
-    """`with count_queries() as queries:` collects the SQL that is sent meanwhile. It watches the driver; nothing is faked."""
+    """`with count_queries() as queries:` collects the SQL sent meanwhile. It watches the driver and fakes nothing."""
 
     @contextmanager
     def counting() -> Iterator[list[str]]:
