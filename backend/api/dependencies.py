@@ -15,7 +15,8 @@ from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
 from backend.domain.preconditions import Expected
 from backend.utils.validators import Id
 
-_ENTITY_TAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e]*"\s*(,\s*(W/)?"[\x21\x23-\x7e]*"\s*)*')
+_ENTITY_TAG = r'\s*(W/)?"[!#-~]*"\s*'
+_IF_MATCH = re.compile(rf"\s*\*\s*|{_ENTITY_TAG}(,{_ENTITY_TAG})*")
 _STRONG_VERSION = re.compile(r'(?<!W/)"(\d{1,18})"')
 
 
@@ -71,12 +72,19 @@ def owned[Service: OwnedService](service: type[Service]) -> Callable[..., Awaita
 
 
 async def expected_versions(
-    if_match: Annotated[str | None, Header(description="Act only on this version: the ETag that was seen")] = None,
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description="Act only on this version: the ETag that was seen",
+            json_schema_extra={"pattern": f"^({_IF_MATCH.pattern})$"},
+        ),
+    ] = None,
 ) -> Expected:
     """The versions in `If-Match`. Weak tags never match (RFC 9110 section 13.1.1). Raises `InvalidInput`."""
     if if_match is None or if_match.strip() == "*":
         return None
-    if not _ENTITY_TAGS.fullmatch(if_match):
+    if not _IF_MATCH.fullmatch(if_match):
         raise InvalidInput([Fault("If-Match", "invalid_etag", 'Send the ETag as it came, like "42"')])
     return tuple(int(version) for version in _STRONG_VERSION.findall(if_match))
 

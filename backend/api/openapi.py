@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from inspect import getdoc, getmodule
+from itertools import groupby
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,42 +12,63 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
-from backend.api.dependencies import identity
-from backend.api.problems import MEDIA_TYPE
+from backend.api.dependencies import NotYours, identity
+from backend.api.problems import FRAMEWORK_CODES, MEDIA_TYPE, status_of
+from backend.auth.principal import TokenExpired, TokenForged, TokenInvalid, TokenMalformed, TokenMissing
+from backend.domain.errors import DatabaseUnavailable, DonewellError, InvalidInput, Overloaded, PreconditionFailed
 from backend.schemas.problems import InputProblem, Problem, VersionProblem
 
+type Refusal = int | type[DonewellError]
 type Responses = dict[int | str, dict[str, Any]]
 type Document = dict[str, Any]
 
 _SCHEMA = "#/components/schemas/"
+_RESPONSE = "#/components/responses/"
 _PROBLEM_SCHEMAS: Mapping[int, type[Problem]] = {400: InputProblem, 412: VersionProblem}
 
+# In the order in which the reference pages show them.
 TAGS = [
-    {"name": "Tasks", "description": "One's own tasks."},
-    {"name": "Sign-in", "description": "Accounts, sessions and tokens."},
-    {"name": "Users", "description": "One's own profile."},
+    {"name": "Sign-in", "description": "Start here: register, then press Authorize and sign in."},
+    {"name": "Tasks", "description": "Your own tasks."},
+    {"name": "Users", "description": "Your own profile."},
     {"name": "Health", "description": "For load balancers and orchestrators."},
+    {"name": "Phase II", "description": "The operations of Tasks once more, at the paths of the Phase II contract."},
 ]
 
 _SECURITY_SCHEMES = {
+    # Before the other, so that the dialog of /docs opens at the other.
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "password": {
         "type": "oauth2",
-        "description": "Sign in here with the e-mail address as the user name.",
+        "description": "Sign in with your e-mail address as the user name. The client fields stay empty.",
         "flows": {
             "password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}},
         },
     },
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 _SECURITY: list[dict[str, list[str]]] = [{"password": []}, {"bearer": []}]
 
 _HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": ("The id of this request, in the server's log too", "0192f3c1b2a47d10"),
+    "X-Request-ID": ("The id of this request, in the server's log too", "0192f3c1b2a47d108000"),
     "ETag": ("The version, for `If-Match` and `If-None-Match`", '"42"'),
     "Link": ('The next page, as `rel="next"`, while there is one', '</api/v1/users/me/tasks?cursor=AAY…>; rel="next"'),
-    "Location": ("The address of the new object", "/api/v1/users/me/tasks/0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01"),
+    "Location": ("The address of the object", "/api/v1/users/me/tasks/0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01"),
     "Retry-After": ("Seconds after which to try again", "2"),
     "WWW-Authenticate": ("What to authenticate with (RFC 6750)", 'Bearer error="invalid_token"'),
+}
+
+# What a status stands for where no resource has refusals of its own.
+_COMMON: Mapping[int, tuple[type[DonewellError], ...]] = {
+    400: (InvalidInput,),
+    401: (TokenMissing, TokenMalformed, TokenForged, TokenExpired, TokenInvalid),
+    403: (NotYours,),
+    412: (PreconditionFailed,),
+    503: (Overloaded, DatabaseUnavailable),
+}
+
+_EXTENSIONS: Mapping[int, dict[str, Any]] = {
+    400: {"errors": [{"field": "title", "code": "missing", "message": "Field required"}]},
+    412: {"current": {"id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01", "title": "Water the plants", "version": 43}},
 }
 
 
@@ -60,43 +83,46 @@ def phase2_operation_id(route: APIRoute) -> str:
     return operation_id(route) + "Phase2"
 
 
-def problems(*statuses: int) -> Responses:
-    """The `responses=` of a route that may answer these, besides 503, which any route that needs the database may."""
-    return {status: _problem_response(status) for status in (*statuses, 503)}
+def problems(*refusals: Refusal) -> Responses:
+    """The `responses=` of a route that may refuse with these statuses, or with these errors of its resource.
+
+    Some come by themselves: 503 with these, 413 and 415 wherever there is a body, and 500 everywhere.
+    """
+    by_status = sorted({*refusals, 503}, key=lambda refusal: (_status(refusal), _name(refusal)))
+    return {status: _problem_response(status, *same) for status, same in groupby(by_status, _status)}
 
 
-def _problem_response(status: int) -> dict[str, Any]:
+def _status(refusal: Refusal) -> int:
+    return refusal if isinstance(refusal, int) else status_of(refusal)
+
+
+def _name(refusal: Refusal) -> str:
+    return HTTPStatus(refusal).phrase.title().replace(" ", "") if isinstance(refusal, int) else refusal.__name__
+
+
+def _problem_response(status: int, *refusals: Refusal) -> dict[str, Any]:
     schema = _PROBLEM_SCHEMAS.get(status, Problem)
+    examples = {
+        code: {"summary": title, "value": _example(status, code, title)}
+        for refusal in refusals
+        for code, title in _codes(refusal)
+    }
     return {
+        # The finished document shares the response among its operations under this name.
+        "x-name": "Or".join(map(_name, refusals)),
         "description": HTTPStatus(status).phrase,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA + schema.__name__}, "example": _example(status)}},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMA + schema.__name__}, "examples": examples}},
     }
 
 
-_EXAMPLES: Mapping[int, tuple[str, str, dict[str, Any]]] = {
-    400: (
-        "invalid_input",
-        "The input is not valid",
-        {"errors": [{"field": "title", "code": "missing", "message": "Field required"}]},
-    ),
-    401: ("token_expired", "The access token has expired; refresh it", {}),
-    403: ("not_yours", "This path belongs to another user; use your own id or `me`", {}),
-    404: ("task_not_found", "There is no such task", {}),
-    409: ("id_in_trash", "An object with this id is in the trash", {}),
-    412: (
-        "version_mismatch",
-        "The object has changed since the version you named",
-        {"current": {"id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01", "version": 43}},
-    ),
-    413: ("content_too_large", "The request body is larger than 1 MiB", {}),
-    415: ("unsupported_media_type", "The request body has another content type than this path takes", {}),
-    500: ("internal_error", "Something went wrong on our side", {}),
-    503: ("overloaded", "The server has more to do than it can; try again shortly", {}),
-}
+def _codes(refusal: Refusal) -> list[tuple[str, str]]:
+    if not isinstance(refusal, int):
+        return [(refusal.code, refusal.title)]
+    common = [(error.code, error.title) for error in _COMMON.get(refusal, ())]
+    return common or [FRAMEWORK_CODES[refusal]]
 
 
-def _example(status: int) -> dict[str, Any]:
-    code, title, extensions = _EXAMPLES[status]
+def _example(status: int, code: str, title: str) -> dict[str, Any]:
     return {
         "type": f"urn:problem-type:donewell:{code}",
         "title": title,
@@ -105,7 +131,7 @@ def _example(status: int) -> dict[str, Any]:
         "instance": "/api/v1/users/me/tasks",
         "code": code,
         "request_id": "0192f3c1b2a47d108000",
-        **extensions,
+        **_EXTENSIONS.get(status, {}),
     }
 
 
@@ -125,32 +151,58 @@ def _complete(app: FastAPI) -> Document:
         title=app.title,
         version=app.version,
         summary=app.summary,
-        description=app.description,
+        description=app.description.strip(),
         routes=app.routes,
         tags=app.openapi_tags,
         license_info=app.license_info,
         servers=[{"url": "/", "description": "This server"}],
     )
     components = document.setdefault("components", {})
-    _, definitions = models_json_schema(
-        [(model, "serialization") for model in (Problem, InputProblem, VersionProblem)],
-        ref_template=_SCHEMA + "{model}",
-    )
-    components["schemas"] = dict(sorted({**components.get("schemas", {}), **definitions["$defs"]}.items()))
-    for unused in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(unused, None)
-    components["securitySchemes"] = _SECURITY_SCHEMES
+    components["schemas"] = schemas = _schemas(components.get("schemas", {}))
+    protected = set(_protected(app))
+    shared: Document = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            operation["summary"] = _first_sentence(operation["description"])
+            if (path, method) in protected:
+                operation["security"] = _SECURITY
+            _complete_input(operation, schemas)
+            _complete_responses(method, operation, schemas)
+            _share(operation["responses"], shared)
+    components["responses"] = dict(sorted(shared.items()))
+    document["tags"] = _tags(app)
     components["headers"] = {
         name: {"description": description, "schema": {"type": "string"}, "example": example}
         for name, (description, example) in _HEADERS.items()
     }
-    protected = set(_protected(app))
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if (path, method) in protected:
-                operation["security"] = _SECURITY
-            _complete_responses(operation, components["schemas"])
+    components["securitySchemes"] = _SECURITY_SCHEMES
     return document
+
+
+def _tags(app: FastAPI) -> list[Document]:
+    """Those described above, then those of other resources, which the docstrings of their route files describe."""
+    tags = {tag["name"]: tag for tag in TAGS}
+    for route in iter_route_contexts(app.routes):
+        for name in getattr(route, "tags", None) or ():
+            tags.setdefault(str(name), {"name": str(name), "description": getdoc(getmodule(route.endpoint)) or ""})
+    return list(tags.values())
+
+
+def _schemas(derived: Document) -> Document:
+    """The schemas that FastAPI derived, and those of our problems in place of its own."""
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in (Problem, InputProblem, VersionProblem)],
+        ref_template=_SCHEMA + "{model}",
+    )
+    schemas = {**derived, **definitions["$defs"]}
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+    for schema in schemas.values():
+        if "examples" in schema:
+            # Pydantic sorts the members of an example, where an answer has the order of the fields.
+            names = schema["properties"]
+            schema["examples"] = [{name: one[name] for name in names if name in one} for one in schema["examples"]]
+    return dict(sorted(schemas.items()))
 
 
 def _protected(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -164,25 +216,51 @@ def _asks_identity(dependant: Dependant) -> bool:
     return any(part.call is identity or _asks_identity(part) for part in dependant.dependencies)
 
 
-def _complete_responses(operation: Document, schemas: Document) -> None:
+def _first_sentence(text: str) -> str:
+    return text.split("\n", 1)[0].split(". ", 1)[0].rstrip(".")
+
+
+def _complete_input(operation: Document, schemas: Document) -> None:
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = schema = _without_null(parameter["schema"])
+        if parameter["required"] and "examples" in schema:
+            parameter["example"] = schema["examples"][0]
+    form = operation.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded")
+    if form is not None:
+        fields = schemas[form["schema"]["$ref"].removeprefix(_SCHEMA)]["properties"]
+        fields.update({name: _without_null(field) for name, field in fields.items()})
+
+
+def _without_null(schema: Document) -> Document:
+    """What text can say: None is how a handler sees that a parameter or a field of a form is absent."""
+    match schema.get("anyOf"):
+        case [some, {"type": "null"}]:
+            return {**some, **{name: value for name, value in schema.items() if name != "anyOf"}}
+    return schema
+
+
+def _complete_responses(method: str, operation: Document, schemas: Document) -> None:
     responses = operation["responses"]
     # FastAPI declares its own 422 wherever there is input; ours is the 400 that the route declares.
     responses.pop("422", None)
-    responses["500"] = _problem_response(500)
+    for status in (413, 415, 500) if "requestBody" in operation else (500,):
+        responses[str(status)] = _problem_response(status, status)
     if any(parameter["name"] == "If-None-Match" for parameter in operation.get("parameters", ())):
         responses["304"] = {"description": "You have this version already"}
     for status, response in responses.items():
-        names = ["X-Request-ID", *_header_names(status, response, schemas)]
+        if response["description"] == "Successful Response":
+            response["description"] = HTTPStatus(int(status)).phrase
+        names = ["X-Request-ID", *_header_names(method, status, response, schemas)]
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _header_names(status: str, response: Document, schemas: Document) -> Iterator[str]:
+def _header_names(method: str, status: str, response: Document, schemas: Document) -> Iterator[str]:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     named = schemas.get(schema.get("$ref", "").removeprefix(_SCHEMA), {})
     if "version" in named.get("properties", {}):
         yield "ETag"
-        if status == "201":
+        if method == "post":
             yield "Location"
     if status == "304":
         yield "ETag"
@@ -192,3 +270,10 @@ def _header_names(status: str, response: Document, schemas: Document) -> Iterato
         yield "WWW-Authenticate"
     if status == "503":
         yield "Retry-After"
+
+
+def _share(responses: Document, shared: Document) -> None:
+    for status, response in responses.items():
+        if (name := response.pop("x-name", None)) is not None:
+            shared[name] = response
+            responses[status] = {"$ref": _RESPONSE + name}

@@ -6,6 +6,7 @@ It alone knows which status each family of domain errors has.
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -71,7 +72,7 @@ def problem(
         "title": title,
         "status": status,
         "detail": detail or title,
-        "instance": request.url.path,
+        "instance": quote(request.scope["path"], safe="/:@!$&'()*+,;="),
         "code": code,
         "request_id": getattr(request.state, "request_id", ""),
         **(extensions or {}),
@@ -83,7 +84,13 @@ def framework_problem(request: Request, status: int, headers: Mapping[str, str] 
     """The problem for a status that no code of ours decided on."""
     phrase = HTTPStatus(status).phrase
     code, title = FRAMEWORK_CODES.get(status, (phrase.lower().replace(" ", "_"), phrase))
-    return problem(request, status, code, title, headers=headers)
+    errors = {"errors": [{"field": "body", "code": code, "message": title}]} if status == HTTPStatus.BAD_REQUEST else {}
+    return problem(request, status, code, title, headers=headers, extensions=errors)
+
+
+def status_of(error: type[DonewellError]) -> int:
+    """The status with which an error answers."""
+    return next(status for family, status in STATUS.items() if issubclass(error, family))
 
 
 def install(app: FastAPI) -> None:
@@ -94,7 +101,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _domain_error(request: Request, error: DonewellError) -> Response:
-    status = next(status for family, status in STATUS.items() if isinstance(error, family))
+    status = status_of(type(error))
     if isinstance(error, Unavailable):
         log.warning("request.refused", code=error.code, cause=_cause(error))
     return problem(

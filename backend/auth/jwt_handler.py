@@ -6,8 +6,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
-from backend.auth.principal import Principal, TokenExpired, TokenInvalid, TokenMalformed
-from backend.domain.errors import Unauthenticated
+from backend.auth.principal import Principal, TokenExpired, TokenForged, TokenInvalid, TokenMalformed, TokenRefused
 
 ISSUER = "donewell"
 AUDIENCE = "donewell"
@@ -42,7 +41,7 @@ class AccessTokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM, headers={"typ": TOKEN_TYPE})
 
     def identify(self, token: str) -> Principal:
-        """Whose token this is. Raises `TokenMalformed`, `TokenInvalid` or `TokenExpired`."""
+        """Whose token this is. Raises `TokenRefused`: malformed, forged, invalid or expired."""
         principal = self._verified(token)
         if principal.expires_at <= time.time():
             raise TokenExpired
@@ -64,12 +63,14 @@ class AccessTokens:
             return Principal(UUID(claims["sub"]), UUID(claims["sid"]), int(claims["exp"]))
         except jwt.InvalidTokenError as error:
             raise _refusal(error) from error
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, AttributeError) as error:  # UUID and int, given anything
             raise TokenInvalid from error
 
 
-def _refusal(error: jwt.InvalidTokenError) -> Unauthenticated:
-    # PyJWT files a wrong signature under the errors of decoding.
-    if isinstance(error, jwt.DecodeError) and not isinstance(error, jwt.InvalidSignatureError):
+def _refusal(error: jwt.InvalidTokenError) -> TokenRefused:
+    # In this order: PyJWT files a wrong signature under the errors of decoding.
+    if isinstance(error, jwt.InvalidSignatureError | jwt.InvalidAlgorithmError):
+        return TokenForged()
+    if isinstance(error, jwt.DecodeError):
         return TokenMalformed()
     return TokenInvalid()

@@ -67,5 +67,5 @@ def _hash(password: str) -> str:
 def _matches(password: str, encoded: str) -> bool:
     try:
         return _HASHER.verify(encoded, _normal(password))
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False

@@ -37,3 +37,8 @@ class TokenExpired(TokenRefused):
 class TokenInvalid(TokenRefused):
     code = "token_invalid"
     title = "The access token is not one of ours, or not for this use"
+
+
+class TokenForged(TokenInvalid):
+    code = "token_signature_invalid"
+    title = "The access token is not signed by us"

@@ -29,7 +29,8 @@ class Statement:
         compiled = cast(SQLCompiler, statement.compile(dialect=_DIALECT))
         self.sql = compiled.string
         self._order = tuple(compiled.positiontup or ())
-        self._defaults = {name: compiled.params[name] for name in self._order}
+        # Only constants: a parameter that is forgotten must not pass for null.
+        self._defaults = {name: compiled.params[name] for name in self._order if not compiled.binds[name].required}
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The positional arguments. A name that the statement does not take is ignored."""

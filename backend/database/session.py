@@ -36,9 +36,8 @@ class Database:
         self._engine = self._create_engine(pool_size, pooled=target.pooled)
         self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
         self._session_gate = Gate(pool_size, queue_limit, timeout)
-        self._pool: Pool = asyncpg.create_pool(min_size=0, max_size=pool_size, reset=_keep_as_it_is, **self._arguments)
         self._fast_gate = Gate(pool_size, queue_limit, timeout)
-        self.fast = FastLane(self._pool, self._fast_gate)
+        self._pool_size = pool_size
         for note in target.notes:
             log.info("database.url_translated", note=note)
 
@@ -53,13 +52,19 @@ class Database:
             async_creator=connect,
             pool_size=pool_size,
             max_overflow=0,
+            # The text of an error ends up in the log, where what people wrote has no place.
+            hide_parameters=True,
             # A connection that died while idle costs one round trip to notice, not a failed request.
             pool_pre_ping=True,
         )
 
     async def open(self) -> None:
         """Make ready. Connects to nothing: the database may be down, or asleep, when the server starts."""
-        await self._pool
+        # Not before: asyncpg binds a pool to the event loop that it is created in.
+        self._pool: Pool = await asyncpg.create_pool(
+            min_size=0, max_size=self._pool_size, reset=_keep_as_it_is, **self._arguments
+        )
+        self.fast = FastLane(self._pool, self._fast_gate)
 
     async def close(self) -> None:
         """Give up every connection."""

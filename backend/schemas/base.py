@@ -12,4 +12,5 @@ class RequestModel(BaseModel):
 class ResponseModel(BaseModel):
     """Output. Its fields are the columns that are read, in the order in which they are sent."""
 
-    model_config = ConfigDict(frozen=True)
+    # What has a default is sent too, and the schema promises it.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)

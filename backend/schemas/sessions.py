@@ -6,13 +6,23 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
-from backend.schemas.users import Name, UserRead
-from backend.utils.validators import Email, Password, Text
+from backend.schemas.users import USER_EXAMPLE, Name, UserRead
+from backend.utils.validators import Email, GivenEmail, Password, Text
 
 _EXAMPLE: JsonDict = {"email": "ada@example.com", "password": "correct horse battery"}
-GivenEmail = Annotated[str, Field(max_length=254), Text]
+_FORM_EXAMPLE: JsonDict = {
+    "grant_type": "password",
+    "username": "ada@example.com",
+    "password": "correct horse battery",
+}
+_TOKENS_EXAMPLE: JsonDict = {
+    "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJkb25ld2VsbCJ9.c2lnbmF0dXJl",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "dwr_AZLzwZpwfESAAF6PCmt8AgGS88GypH0QgAA7XS8cngE",
+}
 GivenPassword = Annotated[str, Field(max_length=256), Text]
-RefreshToken = Annotated[str, Field(min_length=1, max_length=512), Text]
+RefreshToken = Annotated[str, Field(max_length=512), Text]
 
 
 class Registration(RequestModel):
@@ -38,16 +48,18 @@ class TokenRequest(RequestModel):
     """An OAuth 2 token request (RFC 6749 sections 4.3 and 6), sent as a form."""
 
     # OAuth 2 clients may send parameters that the server does not know, which it then ignores (section 3.2).
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [_FORM_EXAMPLE]})
 
     grant_type: Literal["password", "refresh_token"]
-    username: GivenEmail | None = Field(None, description="The e-mail address")
-    password: GivenPassword | None = None
+    username: GivenEmail | None = Field(None, description="The e-mail address", examples=[_EXAMPLE["email"]])
+    password: GivenPassword | None = Field(None, examples=[_EXAMPLE["password"]])
     refresh_token: RefreshToken | None = None
 
 
 class Tokens(ResponseModel):
     """An access token for `Authorization: Bearer …`, and the refresh token that gets the next pair, once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TOKENS_EXAMPLE]})
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"
@@ -57,5 +69,7 @@ class Tokens(ResponseModel):
 
 class SignedIn(Tokens):
     """Tokens, and whose they are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_TOKENS_EXAMPLE, "user": USER_EXAMPLE}]})
 
     user: UserRead

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import MISSING, AwareDatetime, ConfigDict, Field, StrictBool
+from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
 from backend.schemas.pagination import PageQuery
@@ -13,6 +14,21 @@ from backend.utils.validators import CalendarDate, Id, Line, Text
 Priority = Literal["none", "low", "medium", "high"]
 Title = Annotated[str, Field(min_length=1, max_length=255, examples=["Water the plants"]), Line]
 Description = Annotated[str, Field(max_length=16_384, examples=["The fern too"]), Text]
+
+
+_EXAMPLE: JsonDict = {
+    "id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01",
+    "user_id": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02",
+    "title": "Water the plants",
+    "description": "The fern too",
+    "completed": True,
+    "completed_at": "2027-02-28T17:40:00.000000Z",
+    "priority": "none",
+    "due_date": "2027-03-01",
+    "version": 42,
+    "created_at": "2027-02-26T08:15:00.000000Z",
+    "updated_at": "2027-02-28T17:40:00.000000Z",
+}
 
 
 class TaskCreate(RequestModel):
@@ -43,11 +59,15 @@ class TaskChanges(RequestModel):
 class Completion(RequestModel):
     """Whether the task is to be completed or open again. Saying it twice changes nothing more."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"completed": True}]})
+
     completed: StrictBool = True
 
 
 class TaskRead(ResponseModel):
     """A task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: UUID
     user_id: UUID

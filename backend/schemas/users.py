@@ -4,12 +4,25 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import MISSING, AwareDatetime, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
 from backend.utils.validators import Line, TimeZone
 
 Name = Annotated[str, Field(min_length=1, max_length=255, examples=["Ada Lovelace"]), Line]
 Zone = Annotated[TimeZone, Field(examples=["Europe/Berlin"], description="An IANA time zone name")]
+
+
+USER_EXAMPLE: JsonDict = {
+    "id": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02",
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "time_zone": "Europe/Berlin",
+    "email_verified_at": "2027-02-26T08:05:00.000000Z",
+    "version": 2,
+    "created_at": "2027-02-26T08:00:00.000000Z",
+    "updated_at": "2027-02-26T08:10:00.000000Z",
+}
 
 
 class UserChanges(RequestModel):
@@ -23,6 +36,8 @@ class UserChanges(RequestModel):
 
 class UserRead(ResponseModel):
     """A user, as only they themselves see it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [USER_EXAMPLE]})
 
     id: UUID
     email: str

@@ -80,9 +80,12 @@ class RefreshToken:
             raw = urlsafe_b64decode(text.removeprefix(_PREFIX).encode("ascii"))
         except (UnicodeEncodeError, Base64Error) as error:
             raise InvalidGrant from error
-        if len(raw) != _TOKEN_BYTES or not text.startswith(_PREFIX):
+        if len(raw) != _TOKEN_BYTES:
             raise InvalidGrant
-        return cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+        token = cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+        if str(token) != text:
+            raise InvalidGrant
+        return token
 
     def __str__(self) -> str:
         return _PREFIX + urlsafe_b64encode(self.user_id.bytes + self.session_id.bytes + self.secret).decode()

@@ -3,6 +3,7 @@
 Events are named `thing.happened`. What never goes into one: tokens, passwords, e-mail addresses, titles, query strings.
 """
 
+import json
 import logging
 import sys
 from typing import Any, Literal
@@ -15,7 +16,10 @@ type Format = Literal["auto", "json", "pretty"]
 
 
 def _json(event: Any, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except UnicodeEncodeError:  # a lone surrogate: logging must not fail over what somebody sent
+        return json.dumps(event, default=str)
 
 
 def configure_logging(level: str, log_format: Format) -> None:

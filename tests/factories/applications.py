@@ -1,10 +1,12 @@
 """The application, as production builds it: real middleware, real tokens, real database, its own log."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, redirect_stderr
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr
+from io import TextIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from asgi_lifespan import LifespanManager
@@ -21,11 +23,35 @@ def settings_for(database_url: str, **others: Any) -> Settings:
     return Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET, log_format="json", **others)
 
 
+class _Log(TextIOBase):
+    """Goes to the log of the application that was started last.
+
+    A logger keeps the stream of its first use for as long as the process lives; the applications of tests come and go.
+    """
+
+    def __init__(self) -> None:
+        self._streams: list[TextIO] = []
+
+    def write(self, text: str) -> int:
+        return (self._streams[-1] if self._streams else sys.__stderr__ or sys.stderr).write(text)
+
+    @contextmanager
+    def into(self, stream: TextIO) -> Iterator[None]:
+        self._streams.append(stream)
+        try:
+            yield
+        finally:
+            self._streams.remove(stream)
+
+
+_LOG = _Log()
+
+
 @asynccontextmanager
 async def running(settings: Settings, log: Path) -> AsyncIterator[FastAPI]:
     """The application, started and later stopped, logging to a file."""
-    with log.open("a", buffering=1) as stream:
-        with redirect_stderr(stream):
+    with log.open("a", buffering=1) as stream, _LOG.into(stream):
+        with redirect_stderr(_LOG):
             app = create_app(settings)
         async with LifespanManager(app):
             yield app

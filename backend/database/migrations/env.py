@@ -1,14 +1,14 @@
 """How Alembic reaches the database. Run through `backend.database.migrate`, which hands over the URL."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, String, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
-from sqlmodel import SQLModel
+from sqlmodel import AutoString, SQLModel
 
 import backend.models  # noqa: F401  registers every table
 from backend.database.url import translate
@@ -17,11 +17,17 @@ MIGRATION_LOCK = 0x646F6E65
 """The advisory lock that lets one of several starting instances migrate while the others wait: "done"."""
 
 
+def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:
+    """How a generated migration writes `item`; False for Alembic's own way. It does not import SQLModel."""
+    return f"sa.{String(item.length)!r}" if kind == "type" and isinstance(item, AutoString) else False
+
+
 def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,
         compare_server_default=True,
+        render_item=_render,
         transaction_per_migration=False,
     )
     with context.begin_transaction():

@@ -10,7 +10,7 @@ from backend.api.dependencies import Identity
 from backend.api.openapi import problems
 from backend.domain.errors import Fault, InvalidInput
 from backend.schemas.sessions import Credentials, Registration, SignedIn, TokenRequest, Tokens
-from backend.services.sessions import InvalidCredentials, InvalidGrant, SessionService
+from backend.services.sessions import EmailTaken, InvalidCredentials, InvalidGrant, SessionService
 
 
 async def _service(request: Request) -> SessionService:
@@ -28,21 +28,21 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
 router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"], dependencies=[Depends(_never_stored)])
 
 
-@router.post("/register", name="register_user", status_code=201, responses=problems(400, 409, 413, 415))
+@router.post("/register", name="register_user", status_code=201, responses=problems(400, EmailTaken))
 async def register(sessions: Sessions, body: Registration, device: Device = None) -> SignedIn:
     """Open an account and sign in to it."""
     return await sessions.register(body, _shortened(device))
 
 
-@router.post("/login", responses=problems(400, 401, 413, 415))
+@router.post("/login", responses=problems(400, InvalidCredentials))
 async def login(sessions: Sessions, body: Credentials, device: Device = None) -> SignedIn:
     """Sign in with e-mail address and password."""
     return await sessions.sign_in(body, _shortened(device))
 
 
-@router.post("/token", name="issue_token", responses=problems(400, 413, 415))
+@router.post("/token", name="issue_token", responses=problems(400, InvalidGrant))
 async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], device: Device = None) -> Tokens:
-    """The OAuth 2 token endpoint: sign in (`password`), or spend a refresh token for the next pair."""
+    """Sign in or stay signed in the OAuth 2 way. `password` signs in, `refresh_token` is spent for the next pair."""
     if form.grant_type == "refresh_token":
         return await sessions.refresh(_required(form.refresh_token, "refresh_token"))
     credentials = Credentials(email=_required(form.username, "username"), password=_required(form.password, "password"))

@@ -10,11 +10,13 @@ from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import operation_id, phase2_operation_id, problems
 from backend.api.responses import many, one, one_unless_known
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
-from backend.services.tasks import TaskService
+from backend.services.owned import IdInTrash
+from backend.services.tasks import TaskNotFound, TaskService
 
 Tasks = Annotated[TaskService, Depends(owned(TaskService))]
+_CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
 
-tasks = APIRouter(prefix="/tasks", tags=["Tasks"])
+tasks = APIRouter(prefix="/tasks")
 
 
 @tasks.get("", response_model=list[TaskRead], responses=problems(400, 401, 403))
@@ -27,7 +29,7 @@ async def list_tasks(request: Request, tasks: Tasks, query: Annotated[TaskQuery,
     "",
     response_model=TaskRead,
     status_code=201,
-    responses={200: {"model": TaskRead, "description": "Created before"}, **problems(400, 401, 403, 409, 413, 415)},
+    responses={200: {"model": TaskRead, "description": "Created before"}, **problems(400, 401, 403, IdInTrash)},
 )
 async def create_task(request: Request, tasks: Tasks, body: TaskCreate) -> Response:
     """Create a task. Sending the same `id` again returns the first result with 200, so a retry makes no second task."""
@@ -35,30 +37,28 @@ async def create_task(request: Request, tasks: Tasks, body: TaskCreate) -> Respo
     return one(task, status=201 if created else 200, location=f"{request.url.path}/{task['id']}")
 
 
-@tasks.get("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, 404))
+@tasks.get("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound))
 async def get_task(tasks: Tasks, task_id: PathId, known: IfNoneMatch = None) -> Response:
     """Read a task."""
     return one_unless_known(await tasks.get(task_id), known)
 
 
-@tasks.put(
-    "/{task_id}", name="put_task", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415)
-)
-@tasks.patch("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415))
+@tasks.put("/{task_id}", name="put_task", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
+@tasks.patch("/{task_id}", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
 async def update_task(tasks: Tasks, task_id: PathId, body: TaskChanges, expected: IfMatch) -> Response:
-    """Change what is sent and leave the rest. PUT does the same, so that no client blanks what it does not know."""
+    """Change a task: what is sent, nothing else. PUT is the same, so that no client blanks what it does not know."""
     return one(await tasks.change(task_id, body, expected))
 
 
-@tasks.patch("/{task_id}/complete", response_model=TaskRead, responses=problems(400, 401, 403, 404, 412, 413, 415))
+@tasks.patch("/{task_id}/complete", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
 async def complete_task(
     tasks: Tasks, task_id: PathId, expected: IfMatch, body: Annotated[Completion, Body(default_factory=Completion)]
 ) -> Response:
-    """Complete a task, or open it again with `{"completed": false}`. Saying it twice is the same as saying it once."""
+    """Complete a task, or open it again. An empty body completes; saying it twice is the same as saying it once."""
     return one(await tasks.change(task_id, TaskChanges(completed=body.completed), expected))
 
 
-@tasks.delete("/{task_id}", status_code=204, responses=problems(400, 401, 403, 404, 412))
+@tasks.delete("/{task_id}", status_code=204, responses=problems(400, 401, 403, TaskNotFound, 412))
 async def delete_task(tasks: Tasks, task_id: PathId, expected: IfMatch) -> Response:
     """Put a task into the trash."""
     await tasks.trash(task_id, expected)
@@ -66,5 +66,7 @@ async def delete_task(tasks: Tasks, task_id: PathId, expected: IfMatch) -> Respo
 
 
 router = APIRouter()
-router.include_router(tasks, prefix="/api/v1/users/{user_id}", generate_unique_id_function=operation_id)
-router.include_router(tasks, prefix="/api/{user_id}", generate_unique_id_function=phase2_operation_id)
+router.include_router(tasks, prefix="/api/v1/users/{user_id}", tags=["Tasks"], generate_unique_id_function=operation_id)
+router.include_router(
+    tasks, prefix="/api/{user_id}", tags=["Phase II"], generate_unique_id_function=phase2_operation_id
+)

@@ -21,13 +21,13 @@ Users = Annotated[UserService, Depends(_service)]
 router = APIRouter(prefix="/api/v1/users", tags=["Users"])
 
 
-@router.get("/me", response_model=UserRead, responses=problems(400, 401))
+@router.get("/me", response_model=UserRead, responses=problems(401))
 async def get_me(users: Users, known: IfNoneMatch = None) -> Response:
     """Read one's own profile."""
     return one_unless_known(await users.get(), known)
 
 
-@router.patch("/me", response_model=UserRead, responses=problems(400, 401, 412, 413, 415))
+@router.patch("/me", response_model=UserRead, responses=problems(400, 401, 412))
 async def update_me(users: Users, body: UserChanges, expected: IfMatch) -> Response:
     """Change one's own profile: what is sent, nothing else."""
     return one(await users.change(body, expected))

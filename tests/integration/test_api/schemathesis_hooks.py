@@ -1,0 +1,50 @@
+"""What a test tool cannot read from the document: values that only the service gives out, and rules beyond a schema."""
+
+from datetime import UTC
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.core.failures import Failure
+from schemathesis.core.transport import Response
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from backend.domain.pagination import Position, encode_cursor
+
+BEYOND_A_SCHEMA = {
+    ("cursor", "invalid_cursor"),  # opaque: only those are good that we gave out
+    ("email", "value_error"),  # well-formed, but no mail gets there: at `localhost`, say
+    ("time_zone", "unknown_time_zone"),  # one of some 600 names, which come and go
+}
+"""Fields and codes: the reasons for which we may refuse what keeps the schema."""
+
+CURSORS = st.builds(Position, st.datetimes(timezones=st.just(UTC)), st.uuids()).map(encode_cursor)
+
+# The tool would send hardly anything but refused requests: any text for a cursor, and for If-Match, whose pattern
+# its coverage phase cannot follow, a number.
+FORMATS = {
+    "cursor": CURSORS | st.text(max_size=200),
+    "If-Match": st.sampled_from(["*", '"1"', 'W/"1"', '"1", "2"', '"no number"']),
+}
+
+for _name, _values in FORMATS.items():
+    schemathesis.openapi.format(_name, _values)
+
+
+@schemathesis.hook
+def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Give those parameters their formats, in the tool's copy of the document."""
+    for methods in raw_schema["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] in FORMATS:
+                    parameter["schema"]["format"] = parameter["name"]
+
+
+@schemathesis.hook
+def filter_failure(_: schemathesis.HookContext, failure: Failure, __: schemathesis.Case, response: Response) -> bool:
+    """Whether a failed check is a fault: not when we refuse for one of those reasons, and for nothing else."""
+    if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
+        return True
+    reasons = {(error["field"], error["code"]) for error in response.json()["errors"]}
+    return not (reasons and reasons <= BEYOND_A_SCHEMA)

@@ -1,0 +1,258 @@
+"""Settings come from the environment, are refused when they cannot be right, and never show a secret."""
+
+import ast
+import inspect
+import os
+import re
+import traceback
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from backend.config.settings import Settings
+
+STRONG = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
+OTHER = "a81c5e0b7d2f4936e1c8a05b7f3d9264"
+URL = "postgresql://ada:hunter2hunter2@db.example.com/tasks"
+VALUES = {"jwt_secret": STRONG, "database_url": URL, "database_url_unpooled": URL}
+OTHERS = {"jwt_secret": OTHER, "database_url": URL + "2", "database_url_unpooled": URL + "2"}
+SECRETS = sorted(VALUES)
+
+type Set = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Set:
+    """An empty environment in an empty folder, and a way to set variables in it."""
+    for name in list(os.environ):
+        if name.lower().removesuffix("_file") in Settings.model_fields:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def put(**variables: object) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name.upper(), str(value))
+
+    return put
+
+
+def revealed(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def file(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "secret"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_without_any_setting_there_is_a_server_for_this_machine_alone() -> None:
+    settings = Settings()
+
+    assert (settings.host, settings.port, settings.web_concurrency) == ("127.0.0.1", 8000, 1)
+    assert (settings.database_url, settings.jwt_secret) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("database_url", URL, URL),
+        ("database_url", "postgres://db/tasks", "postgres://db/tasks"),
+        ("database_url_unpooled", URL, URL),
+        ("database_pool_size", "7", 7),
+        ("database_queue_limit", "9", 9),
+        ("database_timeout", "0.25", 0.25),
+        ("data_dir", "/var/lib/donewell", Path("/var/lib/donewell")),
+        ("host", "::", "::"),
+        ("port", "1", 1),
+        ("port", "65535", 65_535),
+        ("web_concurrency", "2", 2),
+        ("jwt_secret", STRONG, STRONG),
+        ("log_level", "warning", "warning"),
+        ("log_format", "pretty", "pretty"),
+    ],
+)
+def test_a_setting_is_read_from_the_environment(environment: Set, name: str, text: str, value: object) -> None:
+    environment(**{name: text})
+
+    assert revealed(getattr(Settings(), name)) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("port", "0"),
+        ("port", "65536"),
+        ("port", "-1"),
+        ("port", "http"),
+        ("port", ""),
+        ("database_pool_size", "0"),
+        ("database_pool_size", "many"),
+        ("database_queue_limit", "-1"),
+        ("database_timeout", "0"),
+        ("database_timeout", "soon"),
+        ("web_concurrency", "0"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("database_url", ""),
+        ("database_url", "mysql://db/tasks"),
+        ("database_url", "sqlite:///tasks.db"),
+        ("database_url", "db.example.com/tasks"),
+        ("database_url", "host=db dbname=tasks"),
+        ("database_url_unpooled", "http://db/tasks"),
+    ],
+)
+def test_a_setting_that_cannot_be_right_is_refused_by_name(environment: Set, name: str, text: str) -> None:
+    environment(**{name: text})
+
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+    assert [fault["loc"] for fault in refusal.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("secret", "strong"),
+    [
+        pytest.param("", False, id="empty"),
+        pytest.param("secret", False, id="a word"),
+        pytest.param(STRONG[:31], False, id="31 bytes"),
+        pytest.param("a" * 64, False, id="one character over and over"),
+        pytest.param("changeme" * 8, False, id="a word over and over"),
+        pytest.param("0123456789"[:9] * 8, False, id="nine characters over and over"),
+        pytest.param(STRONG, True, id="32 random hexadecimal digits"),
+        pytest.param(STRONG + OTHER, True, id="64 random hexadecimal digits"),
+        pytest.param("correct horse battery staple, as they say", True, id="a long sentence"),
+        pytest.param(
+            "\u00e4\u00f6\u00fc\u00df\u00e9\u00e8\u00ea\u00e0\u00e2\u00e7\u00f1\u00f8\u00e5\u00e6\u00ee\u00ef",
+            True,
+            id="32 bytes in 16 characters",
+        ),
+    ],
+)
+def test_a_weak_secret_is_refused_with_what_to_do(environment: Set, secret: str, strong: bool) -> None:
+    environment(jwt_secret=secret)
+
+    if strong:
+        assert revealed(Settings().jwt_secret) == secret
+        return
+    with pytest.raises(ValidationError, match=r"JWT_SECRET is too weak.*openssl rand -hex 32"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("around", ["", "\n", "\r\n", "  \n\n"])
+def test_a_secret_is_read_from_the_file_that_is_named(environment: Set, tmp_path: Path, name: str, around: str) -> None:
+    environment(**{f"{name}_file": file(tmp_path, VALUES[name] + around)})
+
+    assert revealed(getattr(Settings(), name)) == VALUES[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - set(SECRETS)))
+def test_what_is_no_secret_is_not_read_from_a_file(environment: Set, tmp_path: Path, name: str) -> None:
+    environment(**{f"{name}_file": file(tmp_path, "7")})
+
+    assert getattr(Settings(), name) == Settings.model_fields[name].default
+
+
+def test_a_weak_secret_in_a_file_is_refused(environment: Set, tmp_path: Path) -> None:
+    environment(jwt_secret_file=file(tmp_path, "secret"))
+
+    with pytest.raises(ValidationError, match="too weak"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_file_that_cannot_be_read_is_refused_by_name(environment: Set, tmp_path: Path, name: str) -> None:
+    environment(**{f"{name}_file": tmp_path / "missing"})
+
+    with pytest.raises(ValueError, match=name) as refusal:
+        Settings()
+    assert str(refusal.value.__cause__).startswith(f"{name.upper()}_FILE cannot be read: No such file")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_variable_goes_before_a_file_and_a_file_before_dotenv(environment: Set, tmp_path: Path, name: str) -> None:
+    (tmp_path / ".env").write_text(f"{name.upper()}={VALUES[name]}3")
+    assert revealed(getattr(Settings(), name)) == VALUES[name] + "3"
+
+    environment(**{f"{name}_file": file(tmp_path, OTHERS[name])})
+    assert revealed(getattr(Settings(), name)) == OTHERS[name]
+
+    environment(**{name: VALUES[name]})
+    assert revealed(getattr(Settings(), name)) == VALUES[name]
+
+    assert revealed(getattr(Settings.model_validate({name: OTHERS[name]}), name)) == OTHERS[name]
+
+
+def test_what_others_have_in_the_environment_is_none_of_our_business(environment: Set, tmp_path: Path) -> None:
+    environment(pythonpath="/somewhere", donewell_colour="blue")
+    (tmp_path / ".env").write_text("FRONTEND_PORT=3000\nPORT=8080\n")
+
+    assert Settings().port == 8080
+
+
+def test_settings_cannot_be_changed_later() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().port = 80  # type: ignore[misc]
+
+
+def shown(settings: Settings) -> str:
+    """Whatever a log, a debugger or a careless print might show."""
+    return " ".join([str(settings), repr(settings), f"{settings.model_dump()}", settings.model_dump_json()])
+
+
+def test_no_secret_is_shown(environment: Set) -> None:
+    environment(**VALUES)
+
+    assert not any(secret in shown(Settings()) for secret in (STRONG, URL, "hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("jwt_secret", "hunter2"),
+        ("database_url", "mysql://ada:hunter2@db.example.com/tasks"),
+        ("database_url_unpooled", "ada:hunter2@db.example.com/tasks"),
+    ],
+)
+@pytest.mark.parametrize("source", ["variable", "file", "argument"])
+def test_no_refusal_shows_the_secret(environment: Set, tmp_path: Path, name: str, text: str, source: str) -> None:
+    arguments: dict[str, Any] = {name: text} if source == "argument" else {}
+    if source == "variable":
+        environment(**{name: text})
+    elif source == "file":
+        environment(**{f"{name}_file": file(tmp_path, text)})
+
+    with pytest.raises(ValidationError) as refusal:
+        Settings(**arguments)
+    assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
+    assert name in str(refusal.value)
+
+
+def _documented() -> set[str]:
+    """The fields of the class that a docstring follows."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(Settings)).body if isinstance(node, ast.ClassDef))
+    return {
+        field.target.id
+        for field, after in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+        and str(after.value.value).strip()
+    }
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert _documented() == set(Settings.model_fields)
+
+
+def test_what_is_tested_here_as_a_secret_is_every_secret() -> None:
+    fields = Settings.model_fields.items()
+
+    assert {name for name, field in fields if SecretStr in get_args(field.annotation)} == set(VALUES)
+    assert {name for name, _ in fields if re.search("secret|password|key|token|database_url", name)} <= set(VALUES)

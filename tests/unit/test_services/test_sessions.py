@@ -1,0 +1,269 @@
+"""Registering, signing in, staying signed in, and leaving."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from sqlalchemy import CursorResult, RowMapping, text
+from uuid6 import uuid7
+
+from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
+from backend.auth.principal import Principal
+from backend.database.session import Database
+from backend.schemas.sessions import Credentials, Registration, SignedIn
+from backend.services.sessions import EmailTaken, InvalidCredentials, InvalidGrant, RefreshToken, SessionService
+from tests.factories.applications import SECRET
+from tests.factories.clients import PASSWORD, Client
+
+
+@pytest.fixture
+def sessions(app: FastAPI) -> SessionService:
+    service: SessionService = app.state.sessions
+    return service
+
+
+def registration(**others: str) -> Registration:
+    return Registration(**{"email": f"{uuid4().hex}@example.com", "name": "Ada", "password": PASSWORD, **others})
+
+
+def who(signed_in: SignedIn) -> Principal:
+    return AccessTokens(SECRET).identify(signed_in.access_token)
+
+
+async def sign_in(sessions: SessionService, email: str, password: str = PASSWORD) -> SignedIn:
+    return await sessions.sign_in(Credentials(email=email, password=password), "a browser")
+
+
+async def execute(database: Database, statement: str, **values: Any) -> CursorResult[Any]:
+    async with database.begin() as session:
+        return await (await session.connection()).execute(text(statement), values)
+
+
+async def row_of(database: Database, refresh_token: str) -> RowMapping:
+    """What the database holds of a session."""
+    result = await execute(
+        database, "SELECT * FROM sessions WHERE id = :id", id=RefreshToken.parse(refresh_token).session_id
+    )
+    return result.mappings().one()
+
+
+async def later(database: Database, refresh_token: str, column: str, past: timedelta) -> None:
+    """Let time pass for a session: the column lies that much further back."""
+    await execute(
+        database,
+        f"UPDATE sessions SET {column} = {column} - CAST(:past AS interval) WHERE id = :id",
+        past=past,
+        id=RefreshToken.parse(refresh_token).session_id,
+    )
+
+
+async def refused(sessions: SessionService, refresh_token: str) -> bool:
+    try:
+        await sessions.refresh(refresh_token)
+    except InvalidGrant:
+        return True
+    return False
+
+
+async def test_whoever_registers_has_an_account_and_is_signed_in(sessions: SessionService) -> None:
+    wanted = registration(name=" Ada Lovelace ")
+    signed_in = await sessions.register(wanted, "a browser")
+
+    assert (signed_in.user.email, signed_in.user.name) == (wanted.email, "Ada Lovelace")
+    assert (signed_in.token_type, signed_in.expires_in) == ("Bearer", LIFETIME_SECONDS)
+    assert who(signed_in).user_id == signed_in.user.id
+    assert RefreshToken.parse(signed_in.refresh_token).session_id == who(signed_in).session_id
+    assert (await sign_in(sessions, wanted.email)).user == signed_in.user
+
+
+async def test_an_address_is_registered_once_in_whatever_case(sessions: SessionService, owner: Client) -> None:
+    for email in (owner.email, owner.email.upper().replace("EXAMPLE.COM", "example.com")):
+        with pytest.raises(EmailTaken):
+            await sessions.register(registration(email=email), None)
+
+
+async def test_of_two_who_register_an_address_at_once_one_does(sessions: SessionService) -> None:
+    wanted = registration()
+    results = await asyncio.gather(*(sessions.register(wanted, None) for _ in range(2)), return_exceptions=True)
+
+    assert sorted(type(result).__name__ for result in results) == ["EmailTaken", "SignedIn"]
+
+
+@pytest.mark.parametrize("spelled", [str.lower, str.upper, str.title])
+async def test_the_case_of_an_address_does_not_matter(
+    sessions: SessionService, owner: Client, spelled: Callable[[str], str]
+) -> None:
+    assert (await sign_in(sessions, spelled(owner.email))).user.id == owner.user_id
+
+
+async def test_each_sign_in_is_a_session_of_its_own(
+    sessions: SessionService, database: Database, owner: Client
+) -> None:
+    one, other = [await sign_in(sessions, owner.email) for _ in range(2)]
+
+    assert len({owner.session_id, who(one).session_id, who(other).session_id}) == 3
+    assert (await row_of(database, one.refresh_token))["device"] == "a browser"
+    assert (await row_of(database, one.refresh_token))["user_id"] == owner.user_id
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["wrong password", "unknown address"])
+async def test_a_wrong_guess_is_refused_after_one_verification(
+    sessions: SessionService, owner: Client, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    verified = []
+    verify = PasswordHasher.verify
+
+    def watched(self: PasswordHasher, encoded: Any, password: Any) -> Any:
+        verified.append(password)
+        return verify(self, encoded, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", watched)
+
+    with pytest.raises(InvalidCredentials) as refusal:
+        await sign_in(sessions, owner.email if known else "nobody@example.com", "a wrong guess")
+    assert verified == ["a wrong guess"]
+    assert str(refusal.value) == InvalidCredentials.title
+
+
+async def test_whoever_signs_in_elsewhere_has_no_password_to_guess(
+    sessions: SessionService, database: Database, owner: Client
+) -> None:
+    await execute(database, "UPDATE users SET password_hash = NULL WHERE id = :id", id=owner.user_id)
+
+    for guess in ("", PASSWORD):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(sessions, owner.email, guess)
+
+
+async def test_a_refresh_token_is_spent_on_the_next_pair(sessions: SessionService, owner: Client) -> None:
+    tokens = [owner.refresh_token]
+    for _ in range(3):
+        pair = await sessions.refresh(tokens[-1])
+        principal = AccessTokens(SECRET).identify(pair.access_token)
+        assert (principal.user_id, principal.session_id) == (owner.user_id, owner.session_id)
+        tokens.append(pair.refresh_token)
+
+    assert len(set(tokens)) == 4
+    assert await refused(sessions, tokens[-2])
+    assert not await refused(sessions, tokens[-1])
+
+
+async def test_a_token_that_was_spent_long_ago_ends_the_session(
+    sessions: SessionService, database: Database, owner: Client
+) -> None:
+    newest = (await sessions.refresh(owner.refresh_token)).refresh_token
+    await later(database, newest, "rotated_at", timedelta(seconds=11))
+
+    assert await refused(sessions, owner.refresh_token)
+    assert await refused(sessions, newest)
+    assert (await row_of(database, newest))["revoked_at"] is not None
+
+
+async def test_a_token_two_rotations_old_ends_the_session_at_once(sessions: SessionService, owner: Client) -> None:
+    second = (await sessions.refresh(owner.refresh_token)).refresh_token
+    newest = (await sessions.refresh(second)).refresh_token
+
+    assert await refused(sessions, owner.refresh_token)
+    assert await refused(sessions, newest)
+
+
+async def test_two_tabs_that_refresh_at_once_do_not_end_the_session(sessions: SessionService, owner: Client) -> None:
+    results = await asyncio.gather(*(sessions.refresh(owner.refresh_token) for _ in range(4)), return_exceptions=True)
+
+    (pair,) = (result for result in results if not isinstance(result, BaseException))
+    assert all(isinstance(result, InvalidGrant) for result in results if result is not pair)
+    assert not await refused(sessions, pair.refresh_token)
+
+
+@pytest.mark.parametrize(("column", "days"), [("idle_expires_at", 30), ("expires_at", 365)])
+async def test_a_session_ends_when_its_time_is_over(
+    sessions: SessionService, database: Database, owner: Client, column: str, days: int
+) -> None:
+    await later(database, owner.refresh_token, column, timedelta(days=days))
+
+    assert await refused(sessions, owner.refresh_token)
+
+
+async def test_using_a_session_keeps_it_from_idling_but_not_from_ending(
+    sessions: SessionService, database: Database, owner: Client
+) -> None:
+    await later(database, owner.refresh_token, "idle_expires_at", timedelta(days=29))
+    before = await row_of(database, owner.refresh_token)
+    await sessions.refresh(owner.refresh_token)
+    after = await row_of(database, owner.refresh_token)
+
+    assert (after["idle_expires_at"] - before["idle_expires_at"]).days >= 29
+    assert after["expires_at"] == before["expires_at"]
+
+
+async def test_whoever_signed_out_stays_so(sessions: SessionService, database: Database, owner: Client) -> None:
+    principal = Principal(owner.user_id, owner.session_id, 0)
+    await sessions.sign_out(principal)
+    ended = (await row_of(database, owner.refresh_token))["revoked_at"]
+    await sessions.sign_out(principal)
+
+    assert await refused(sessions, owner.refresh_token)
+    assert (await row_of(database, owner.refresh_token))["revoked_at"] == ended
+
+
+async def test_nobody_signs_out_anyone_else(sessions: SessionService, owner: Client, stranger: Client) -> None:
+    await sessions.sign_out(Principal(stranger.user_id, owner.session_id, 0))
+    await sessions.sign_out(Principal(uuid7(), uuid7(), 0))
+
+    assert not await refused(sessions, owner.refresh_token)
+
+
+async def test_a_token_proves_a_right_only_to_its_own_session(
+    sessions: SessionService, owner: Client, stranger: Client
+) -> None:
+    mine, theirs = RefreshToken.parse(owner.refresh_token), RefreshToken.parse(stranger.refresh_token)
+    forged = [
+        RefreshToken(stranger.user_id, mine.session_id, mine.secret),
+        RefreshToken(owner.user_id, theirs.session_id, mine.secret),
+        RefreshToken(owner.user_id, uuid7(), mine.secret),
+    ]
+
+    assert [await refused(sessions, str(token)) for token in forged] == [True] * 3
+    assert not await refused(sessions, owner.refresh_token)
+    assert not await refused(sessions, stranger.refresh_token)
+
+
+async def test_the_database_holds_no_token_and_no_password(
+    sessions: SessionService, database: Database, owner: Client
+) -> None:
+    newest = (await sessions.refresh(owner.refresh_token)).refresh_token
+    row = await row_of(database, newest)
+
+    assert row["token_hash"] == RefreshToken.parse(newest).hash()
+    assert row["parent_hash"] == RefreshToken.parse(owner.refresh_token).hash()
+    kept = b" ".join(value for value in row.values() if isinstance(value, bytes))
+    assert RefreshToken.parse(newest).secret not in kept
+
+
+async def test_what_is_logged_tells_whose_session_it_was_and_no_secret(
+    sessions: SessionService, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    wanted = registration()
+    signed_in = await sessions.register(wanted, "a browser")
+    again = await sign_in(sessions, wanted.email)
+    pair = await sessions.refresh(again.refresh_token)
+    await sessions.sign_out(who(again))
+    with pytest.raises(InvalidCredentials):
+        await sign_in(sessions, wanted.email, "a wrong guess")
+
+    events = logged()
+    assert [event["event"] for event in events] == [
+        "user.registered",
+        "session.opened",
+        "session.refreshed",
+        "session.closed",
+        "session.refused",
+    ]
+    assert {event["user_id"] for event in events if "user_id" in event} == {str(signed_in.user.id)}
+    secrets = [wanted.email, PASSWORD, "a wrong guess", again.refresh_token, pair.refresh_token, pair.access_token]
+    assert not any(secret in str(events) for secret in secrets)
