@@ -180,12 +180,15 @@ def _complete(app: FastAPI) -> Document:
 
 
 def _tags(app: FastAPI) -> list[Document]:
-    """Those described above, then those of other resources, which the docstrings of their route files describe."""
-    tags = {tag["name"]: tag for tag in TAGS}
-    for route in iter_route_contexts(app.routes):
-        for name in getattr(route, "tags", None) or ():
-            tags.setdefault(str(name), {"name": str(name), "description": getdoc(getmodule(route.endpoint)) or ""})
-    return list(tags.values())
+    """Those described above; before the last of them those of other resources, described by their route files."""
+    known = {tag["name"] for tag in TAGS}
+    others = {
+        str(name): getdoc(getmodule(route.endpoint)) or ""
+        for route in iter_route_contexts(app.routes)
+        for name in getattr(route, "tags", None) or ()
+        if name not in known
+    }
+    return [*TAGS[:-1], *({"name": name, "description": text} for name, text in others.items()), TAGS[-1]]
 
 
 def _schemas(derived: Document) -> Document:

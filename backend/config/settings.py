@@ -35,7 +35,8 @@ class SecretFiles(EnvSettingsSource):
 class Settings(BaseSettings):
     """What an operator may decide. `docs/settings.md` documents each; a test holds the two together."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    # A value that is refused may be a secret.
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr | None = None
     """A libpq URL, as Neon gives it. Without one, the server runs its own PostgreSQL in `data_dir`."""

@@ -95,7 +95,7 @@ class _Cleaning(BeforeValidator):
 Text = _Cleaning(storable, pattern=r"^[^\u0000]*$")
 """Any Unicode text."""
 
-Line = _Cleaning(trimmed, pattern=r"^[^\u0000]*\S[^\u0000]*$")
+Line = _Cleaning(trimmed, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
 """Text without white space around it."""
 
 Id = Annotated[UUID, BeforeValidator(canonical_uuid)]

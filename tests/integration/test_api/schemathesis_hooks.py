@@ -42,7 +42,9 @@ def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) 
 
 
 @schemathesis.hook
-def filter_failure(_: schemathesis.HookContext, failure: Failure, __: schemathesis.Case, response: Response) -> bool:
+def filter_failure(
+    _: schemathesis.HookContext, failure: Failure, __: schemathesis.Case[Any], response: Response
+) -> bool:
     """Whether a failed check is a fault: not when we refuse for one of those reasons, and for nothing else."""
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return True

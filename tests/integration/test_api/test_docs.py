@@ -28,6 +28,10 @@ FLAGS = [
 ]
 
 
+# How soon a page shows something says how busy the machine is, not whether it works.
+expect.set_options(timeout=30_000)
+
+
 @dataclass
 class Visit:
     """A page in a browser that knows nobody yet, and what it did that it should not."""
@@ -55,7 +59,7 @@ class Visit:
         self.complaints.append(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium, with a profile directory that is made for it and removed after it."""
     chromium = shutil.which("chromium")
