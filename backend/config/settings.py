@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     """What an operator may decide. `docs/settings.md` documents each; a test holds the two together."""
 
     # A value that is refused may be a secret.
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = None
     """A libpq URL, as Neon gives it. Without one, the server runs its own PostgreSQL in `data_dir`."""
@@ -90,7 +92,9 @@ class Settings(BaseSettings):
     @field_validator("database_url", "database_url_unpooled")
     @classmethod
     def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
+        if url is not None and not url.get_secret_value().startswith(
+            ("postgresql://", "postgres://", "postgresql+asyncpg://")
+        ):
             raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host/database")
         return url
 

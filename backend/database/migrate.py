@@ -9,6 +9,9 @@ import asyncpg
 from backend.database.url import translate
 from backend.domain.errors import DatabaseUnavailable
 
+CONNECT_TIMEOUT = 8.0
+"""Seconds in which the database must answer; one that sleeps needs a few to wake. The URL may say otherwise."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 APPLIED = "SELECT version_num FROM alembic_version"
 
@@ -21,17 +24,33 @@ def head() -> str:
 def upgrade(url: str) -> None:
     """Run the migrations that the database lacks, in one transaction, one instance at a time.
 
-    Raises `DatabaseUnavailable` when the database cannot be reached.
+    Raises `DatabaseUnavailable` when the database cannot be reached, and `ValueError` with a sentence for the
+    operator when it is not one that these migrations can work on.
     """
     try:
+        applied = asyncio.run(_applied(url)) or ""
         # A newer version may have been here: going back to this one must not fail on what it added.
-        if (asyncio.run(_applied(url)) or "") >= head():
+        if applied.isdecimal() and applied >= head():
             return
-        from alembic import command  # costs a third of a second, and few starts need it
-
-        command.upgrade(_config(url), "head")
+        _run_migrations(url)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ValueError(f"The database's role may not create tables ({error.args[0]}): grant it that") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable from error
+
+
+def _run_migrations(url: str) -> None:
+    from alembic import command  # costs a third of a second, and few starts need it
+    from alembic.util import CommandError
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        command.upgrade(_config(url), "head")
+    except CommandError as error:
+        raise ValueError(f"The database is not one of ours ({error}): set DATABASE_URL to one of its own") from error
+    except DBAPIError as error:
+        # The driver's own exception says which of the failures it is.
+        raise (error.orig and error.orig.__cause__) or error from error
 
 
 def check(url: str) -> list[str]:
@@ -56,7 +75,7 @@ def new_revision(url: str, message: str) -> str:
 
 
 async def _applied(url: str) -> str | None:
-    connection = await asyncpg.connect(**translate(url).arguments)
+    connection = await asyncpg.connect(**_arguments(url))
     try:
         version: str | None = await connection.fetchval(APPLIED)
     except asyncpg.UndefinedTableError:
@@ -66,10 +85,14 @@ async def _applied(url: str) -> str | None:
     return version
 
 
+def _arguments(url: str) -> dict[str, Any]:
+    return {"timeout": CONNECT_TIMEOUT, **translate(url).arguments}
+
+
 def _config(url: str) -> Any:
     from alembic.config import Config
 
-    config = Config(attributes={"url": url})
+    config = Config(attributes={"arguments": _arguments(url)})
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     return config

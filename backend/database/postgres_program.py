@@ -97,9 +97,8 @@ def account_for(cluster: Path) -> Account | None:
     """Who must own `cluster` and run its server: the owner it has; for root, whom it cannot be, `nobody`."""
     if os.geteuid() != 0:
         return None
-    with_owner = cluster.stat() if cluster.exists() else None
-    if with_owner and with_owner.st_uid != 0:
-        return Account(with_owner.st_uid, with_owner.st_gid)
+    if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:

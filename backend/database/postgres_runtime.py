@@ -105,29 +105,31 @@ def clear_remains(data_dir: Path, cluster: Path, limit: float) -> None:
 def stop_server(pid: int, is_gone: Callable[[], bool], limit: float) -> None:
     """Shut the server down within `limit` seconds; failing that, have it drop everything: its log keeps what counts."""
     for number, patience in ((signal.SIGINT, limit), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0)):
+        if is_gone():
+            return
         with suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if is_gone():
-                return
+        while time.monotonic() < deadline and not is_gone():
             time.sleep(POLL_INTERVAL)
 
 
 def _stop_orphan(runtime: Path, pid_file: Path, limit: float) -> None:
     import psutil  # noqa: PLC0415 - takes as long to import as a warm start takes
 
+    def is_gone() -> bool:
+        # Where nothing adopts orphans, as in many containers, they stay zombies.
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
     try:
         process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        is_server = process.name() == "postgres" and any(str(runtime) in argument for argument in process.cmdline())
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        if not is_gone() and any(str(runtime) in argument for argument in process.cmdline()):
+            stop_server(process.pid, is_gone, limit)
+        # The next server would take a zombie, or another program that now has the number, for a running server.
+        if process.is_running() and (is_gone() or process.name() != "postgres"):
+            pid_file.unlink(missing_ok=True)
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
         return
-    if is_server:
-        gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        stop_server(process.pid, lambda: not process.is_running() or process.status() in gone, limit)
-    else:
-        # The number has gone to another program, as it will in a container; the server would think itself running.
-        pid_file.unlink()
 
 
 def _prefix(data_dir: Path) -> str:

@@ -82,6 +82,8 @@ class OwnedTable:
 
     def _assignments(self, fields: frozenset[str], *, inserting: bool) -> dict[str, ColumnElement[Any]]:
         values = {}
+        if served := fields & OwnedRow.model_fields.keys():
+            raise ValueError(f"Not for anyone to assign: {', '.join(sorted(served))}")
         for field in sorted(fields):
             derived = self._derived.get(field)
             if derived is None:

@@ -6,13 +6,18 @@ Events are named `thing.happened`. What never goes into one: tokens, passwords, 
 import json
 import logging
 import sys
-from typing import Any, Literal
+import traceback
+from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import ExcInfo, Processor
 
 type Format = Literal["auto", "json", "pretty"]
+
+
+# What asyncpg tells of an error without quoting values.
+_TELLING = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
 
 
 def _json(event: Any, **_: Any) -> str:
@@ -20,6 +25,31 @@ def _json(event: Any, **_: Any) -> str:
         return msgspec.json.encode(event, enc_hook=str).decode()
     except UnicodeEncodeError:  # a lone surrogate: logging must not fail over what somebody sent
         return json.dumps(event, default=str)
+
+
+def _places(exc_info: ExcInfo) -> str:
+    """An exception and what it came of as Python shows them, but without their messages.
+
+    Messages quote what failed: a row of the database, a value that somebody sent.
+    """
+    texts = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        texts.append(_place(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nThis led to another exception:\n\n".join(reversed(texts))
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.format_tb(error.__traceback__)
+    told = [f"{name}={value}" for name in _TELLING if (value := getattr(error, name, None))]
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return "".join([*(["Traceback (most recent call last):\n"] if frames else []), *frames, " ".join([name, *told])])
+
+
+def _print_places(stream: TextIO, exc_info: ExcInfo) -> None:
+    stream.write("\n" + _places(exc_info))
 
 
 def configure_logging(level: str, log_format: Format) -> None:
@@ -31,9 +61,9 @@ def configure_logging(level: str, log_format: Format) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.dev.ConsoleRenderer(exception_formatter=_print_places)]
         if pretty
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+        else [structlog.processors.ExceptionRenderer(_places), structlog.processors.JSONRenderer(serializer=_json)]
     )
     structlog.configure(
         processors=[*shared, *rendering],

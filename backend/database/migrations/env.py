@@ -1,6 +1,7 @@
-"""How Alembic reaches the database. Run through `backend.database.migrate`, which hands over the URL."""
+"""How Alembic reaches the database. Run through `backend.database.migrate`, which says how to connect."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import asyncpg
@@ -11,7 +12,6 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import AutoString, SQLModel
 
 import backend.models  # noqa: F401  registers every table
-from backend.database.url import translate
 
 MIGRATION_LOCK = 0x646F6E65
 """The advisory lock that lets one of several starting instances migrate while the others wait: "done"."""
@@ -36,9 +36,7 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def _connect_and_run(url: str) -> None:
-    arguments = translate(url).arguments
-
+async def _connect_and_run(arguments: Mapping[str, Any]) -> None:
     async def connect(*_: Any, **__: Any) -> Any:
         return await asyncpg.connect(**arguments)
 
@@ -49,4 +47,4 @@ async def _connect_and_run(url: str) -> None:
     await engine.dispose()
 
 
-asyncio.run(_connect_and_run(context.config.attributes["url"]))
+asyncio.run(_connect_and_run(context.config.attributes["arguments"]))

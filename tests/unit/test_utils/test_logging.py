@@ -160,18 +160,18 @@ def test_an_exception_is_part_of_its_events_line(configure: Configure, logger: C
     event = stream.event()
     assert (event["event"], event["level"]) == ("thing.failed", "error")
     assert event["exception"].startswith("Traceback (most recent call last):\n")
-    assert event["exception"].endswith("ZeroDivisionError: division by zero")
+    assert event["exception"].endswith("ZeroDivisionError")
 
 
 @LOGGERS
-def test_an_exception_is_shown_to_people_as_python_shows_it(configure: Configure, logger: Callable[[], Any]) -> None:
+def test_an_exception_is_shown_to_people_without_its_message(configure: Configure, logger: Callable[[], Any]) -> None:
     stream = configure(log_format="pretty")
     fail_with_secrets(logger())
 
     lines = stream.getvalue().rstrip().splitlines()
     assert "thing.failed" in lines[0]
     assert lines[1:][0] == "Traceback (most recent call last):"
-    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert lines[-1] == "ZeroDivisionError"
 
 
 @LOGGERS
@@ -246,11 +246,13 @@ def test_no_text_is_too_odd_to_be_logged(
         assert stream.getvalue().endswith("\n")
 
 
-def test_no_exception_is_too_odd_to_be_logged(configure: Configure) -> None:
+def test_an_exception_is_logged_with_its_cause_and_without_their_messages(configure: Configure) -> None:
     stream = configure()
-    ours().error("request.failed", exc_info=ValueError("\ud800"))
+    error = ValueError("hunter2")
+    error.__cause__ = KeyError("hunter2")
+    ours().error("request.failed", exc_info=error)
 
-    assert stream.event()["exception"].endswith("ValueError: \ud800")
+    assert stream.event()["exception"] == "KeyError\n\nThis led to another exception:\n\nValueError"
 
 
 def test_configuring_twice_logs_once(configure: Configure) -> None:
