@@ -17,6 +17,7 @@ _OUTAGES = (
     # The server is there and the database is not for us, or not there at all: nothing that a request could mend.
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,  # a failover has made it a standby
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
@@ -47,9 +48,7 @@ class Gate:
             if deadline.expired():
                 raise Overloaded from error
             raise DatabaseUnavailable from error
-        except _OUTAGES as error:
-            raise DatabaseUnavailable from error
-        except DBAPIError as error:
+        except (*_OUTAGES, DBAPIError) as error:
             if _is_outage(error):
                 raise DatabaseUnavailable from error
             raise
@@ -57,6 +56,9 @@ class Gate:
             self.admitted -= 1
 
 
-def _is_outage(error: DBAPIError) -> bool:
-    """Whether SQLAlchemy wrapped an outage: the driver's own exception is the cause of the one it shows."""
-    return error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _OUTAGES)
+def _is_outage(error: BaseException | None) -> bool:
+    if isinstance(error, DBAPIError):
+        # SQLAlchemy shows an error of its own, whose cause is the driver's.
+        return error.connection_invalidated or (error.orig is not None and _is_outage(error.orig.__cause__))
+    # What the driver calls a ValueError is one: an argument of ours that it cannot send.
+    return isinstance(error, _OUTAGES) and not isinstance(error, ValueError)

@@ -49,8 +49,8 @@ def _run_migrations(url: str) -> None:
     except CommandError as error:
         raise ValueError(f"The database is not one of ours ({error}): set DATABASE_URL to one of its own") from error
     except DBAPIError as error:
-        # The driver's own exception says which of the failures it is.
-        raise (error.orig and error.orig.__cause__) or error from error
+        cause = error.orig.__cause__ if error.orig else None
+        raise cause if isinstance(cause, asyncpg.InsufficientPrivilegeError) else error from error
 
 
 def check(url: str) -> list[str]:

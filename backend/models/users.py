@@ -9,12 +9,15 @@ from sqlmodel import Field, SQLModel
 
 from backend.models.base import Timestamped
 
+ONE_ACCOUNT_AN_ADDRESS = "users_lower_email_key"
+"""The unique index that holds whatever is typed in capitals to be the same address."""
+
 
 class User(Timestamped, table=True):
     """A person with an account. `password_hash` is null for those who sign in elsewhere."""
 
     __tablename__: ClassVar[str] = "users"
-    __table_args__ = (Index("users_lower_email_key", func.lower(text("email")), unique=True),)
+    __table_args__ = (Index(ONE_ACCOUNT_AN_ADDRESS, func.lower(text("email")), unique=True),)
 
     id: UUID = Field(primary_key=True)
     email: str

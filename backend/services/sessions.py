@@ -26,7 +26,7 @@ from backend.auth.principal import Principal
 from backend.database.session import Database
 from backend.domain.errors import Conflict, InvalidInput, Unauthenticated
 from backend.models.sessions import Session
-from backend.models.users import Revision, User
+from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 
@@ -113,7 +113,9 @@ class SessionService:
                 session.add(Revision(user_id=user.id))
                 token = open_session(session, user.id, device)
         except IntegrityError as error:
-            raise EmailTaken from error
+            if _violated(error) == ONE_ACCOUNT_AN_ADDRESS:
+                raise EmailTaken from error
+            raise
         log.info("user.registered", user_id=str(user.id))
         return self._signed_in(user, token)
 
@@ -160,6 +162,11 @@ class SessionService:
     def _signed_in(self, user: User, token: RefreshToken) -> SignedIn:
         seen = UserRead.model_validate(user, from_attributes=True)
         return SignedIn(user=seen, **self._pair(token).model_dump())
+
+
+def _violated(error: IntegrityError) -> str | None:
+    driver_error = error.orig.__cause__ if error.orig else None
+    return getattr(driver_error, "constraint_name", None)
 
 
 def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:

@@ -21,6 +21,8 @@ class _Server(uvicorn.Server):
 async def live_server(app: FastAPI) -> AsyncIterator[str]:
     """This worker's application on a port of its own; gives its URL. Tests must not block the event loop meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # asyncio does not set it on what this socket accepts, and each answer then waits 40 ms for the client's ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

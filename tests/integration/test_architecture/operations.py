@@ -1,0 +1,138 @@
+"""The application's own route table, and a valid request for each operation in it: what the tests here walk."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import structlog
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import RouteContext, iter_route_contexts
+
+from backend.api.dependencies import identity
+from backend.main import describe
+from tests.factories.clients import PASSWORD, Client
+
+HERE = "tests/integration/test_architecture/operations.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method at a path template. `name` is the route's, which is the same at every base path."""
+
+    name: str
+    method: str
+    path: str
+    protected: bool
+    route: RouteContext
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        """What stands in braces in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+    @property
+    def objects(self) -> list[str]:
+        """The parameters that name an object, and not whose it is."""
+        return [name for name in self.parameters if name != "user_id"]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a handler of ours answers it, and not the framework on its own."""
+        return getattr(self.route, "dependant", None) is not None
+
+
+async def _task_of(client: Client) -> str:
+    reply = await client.post("/api/v1/users/me/tasks", json={"title": "Water the plants"})
+    assert reply.status_code == 201, reply.text
+    return str(reply.json()["id"])
+
+
+async def _asset(_: Client) -> str:
+    return "swagger-ui.css"
+
+
+PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = {
+    "task_id": _task_of,
+    "path": _asset,
+}
+"""For each path parameter: makes an object of the client's and gives what stands in its path."""
+
+REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = {
+    "list_tasks": lambda _: {"params": {"limit": 20, "completed": False}},
+    "create_task": lambda _: {"json": {"title": "Feed the cat", "priority": "high"}},
+    "get_task": lambda _: {},
+    "put_task": lambda _: {"json": {"title": "Feed the dog"}},
+    "update_task": lambda _: {"json": {"description": "Twice", "due_date": "2027-03-01"}},
+    "complete_task": lambda _: {"json": {"completed": True}},
+    "delete_task": lambda _: {},
+    "get_me": lambda _: {},
+    "update_me": lambda _: {"json": {"name": "Grace", "time_zone": "Europe/Berlin"}},
+    "register_user": lambda client: {"json": {"email": f"new.{client.email}", "name": "Eve", "password": PASSWORD}},
+    "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},
+    "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
+    "logout": lambda _: {},
+    "get_liveness": lambda _: {},
+    "get_readiness": lambda _: {},
+    "get_health": lambda _: {},
+    "openapi": lambda _: {},
+    "docs": lambda _: {},
+    "redoc": lambda _: {},
+    "redoc_script": lambda _: {},
+    "assets": lambda _: {},
+}
+"""For each operation, by the name of its route: what of a request succeeds, sent by this client."""
+
+
+def operations(app: FastAPI) -> Iterator[Operation]:
+    """Every method at every path that the application answers, HEAD aside, which follows GET."""
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        protected = dependant is not None and _asks_identity(dependant)
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            yield Operation(str(route.name), method, str(route.path_format), protected, route)
+
+
+async def ids_of(client: Client, operation: Operation) -> dict[str, str]:
+    """Objects of the client's own for the operation's path."""
+    return {name: await PARAMETERS[name](client) for name in operation.objects}
+
+
+async def send(
+    client: httpx.AsyncClient,
+    operation: Operation,
+    ids: Mapping[str, str],
+    *,
+    sender: Client,
+    user_id: str = "me",
+    headers: Mapping[str, Any] | None = None,
+) -> httpx.Response:
+    """The reply to a request that is valid for `sender`, whoever `client` is."""
+    path = operation.path.format(user_id=user_id, **ids)
+    return await client.request(operation.method, path, headers=headers, **REQUESTS[operation.name](sender))
+
+
+def _asks_identity(dependant: Dependant) -> bool:
+    return any(part.call is identity or _asks_identity(part) for part in dependant.dependencies)
+
+
+def _application() -> FastAPI:
+    """The application without a database. Building it configures logging, which collecting tests should not."""
+    config, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
+    try:
+        return describe()
+    finally:
+        structlog.configure(**config)
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+
+
+APP = _application()
+OPERATIONS = list(operations(APP))
+PROTECTED = [operation for operation in OPERATIONS if operation.protected]

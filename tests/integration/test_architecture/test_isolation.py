@@ -1,0 +1,271 @@
+"""Every route that knows its caller refuses everyone else. The routes are the application's own: none can be missed."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+from uuid6 import uuid7
+
+from backend.auth.jwt_handler import AUDIENCE, ISSUER, TOKEN_TYPE
+from backend.models.base import metadata
+from tests.factories.applications import SECRET
+from tests.factories.clients import Client
+from tests.integration.test_architecture.operations import (
+    HERE,
+    OPERATIONS,
+    PARAMETERS,
+    PROTECTED,
+    REQUESTS,
+    Operation,
+    ids_of,
+    send,
+)
+
+PUBLIC = {
+    "POST /api/v1/auth/register",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/token",
+    "GET /health",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /openapi.json",
+    "GET /docs",
+    "GET /docs/assets/redoc.standalone.js",
+    "GET /docs/assets/{path}",
+    "GET /redoc",
+}
+"""What anyone may ask for. A route that is neither here nor asks for an identity is open by mistake."""
+
+INVALID_TOKEN = 'Bearer error="invalid_token"'
+"""The challenge of RFC 6750 section 3 to a token that came and is no good."""
+
+type Headers = Mapping[str, Any]
+
+every_protected_operation = pytest.mark.parametrize("operation", PROTECTED, ids=str)
+every_operation_on_an_object = pytest.mark.parametrize(
+    "operation", [operation for operation in PROTECTED if operation.objects], ids=str
+)
+
+
+def bearer(token: str) -> Headers:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def signed(
+    client: Client, *, secret: str = SECRET, algorithm: str = "HS256", typ: str = TOKEN_TYPE, **others: Any
+) -> Headers:
+    """A token like the client's own, but for what is named; a claim of None is left out."""
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": str(client.user_id),
+        "iat": now,
+        "exp": now + 60,
+        "jti": uuid4().hex,
+        "sid": str(client.session_id),
+    } | others
+    present = {name: value for name, value in claims.items() if value is not None}
+    return bearer(jwt.encode(present, secret, algorithm, headers={"typ": typ}))
+
+
+def altered(client: Client) -> Headers:
+    """The client's own token with another user's id put into it, its signature as it was."""
+    _, _, signature = client.access_token.split(".")
+    header, payload, _ = signed(client, sub=str(uuid7()))["Authorization"].removeprefix("Bearer ").split(".")
+    return bearer(f"{header}.{payload}.{signature}")
+
+
+CREDENTIALS: Mapping[str, tuple[Callable[[Client], Headers], str]] = {
+    "none": (lambda _: {}, "token_missing"),
+    "another scheme": (lambda client: {"Authorization": f"Basic {client.access_token}"}, "token_missing"),
+    "an empty token": (lambda _: {"Authorization": "Bearer "}, "token_malformed"),
+    "garbage": (lambda _: bearer("not.a.token"), "token_malformed"),
+    "bytes that are no text": (lambda _: {"Authorization": b"Bearer \xff\xfe"}, "token_malformed"),
+    "a refresh token": (lambda client: bearer(client.refresh_token), "token_malformed"),
+    "an expired token": (lambda client: signed(client, exp=int(time.time()) - 1), "token_expired"),
+    "another key": (lambda client: signed(client, secret="0123456789abcdef" * 4), "token_signature_invalid"),
+    "no signature": (lambda client: signed(client, secret="", algorithm="none"), "token_signature_invalid"),
+    "another algorithm": (
+        lambda client: signed(client, secret=SECRET * 2, algorithm="HS512"),
+        "token_signature_invalid",
+    ),
+    "an altered token": (altered, "token_signature_invalid"),
+    "another type": (lambda client: signed(client, typ="JWT"), "token_invalid"),
+    "another audience": (lambda client: signed(client, aud="another"), "token_invalid"),
+    "another issuer": (lambda client: signed(client, iss="another"), "token_invalid"),
+    "no end": (lambda client: signed(client, exp=None), "token_invalid"),
+    "no session": (lambda client: signed(client, sid=None), "token_invalid"),
+}
+
+
+async def everything_of(app: FastAPI, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that the database has of a user, by table."""
+    async with app.state.database.begin() as session:
+        connection = await session.connection()
+        found = {}
+        for name, table in metadata.tables.items():
+            owner = table.c.id if name == "users" else table.c.user_id
+            rows = await connection.execute(select(table).where(owner == user_id).order_by(*table.primary_key))
+            found[name] = [tuple(row) for row in rows]
+    return found
+
+
+def test_every_route_is_public_on_purpose_or_protected() -> None:
+    public = {str(operation) for operation in OPERATIONS if not operation.protected}
+
+    assert public == PUBLIC, "Let the route ask for `Identity` or `Owner`, or add it to PUBLIC in this file"
+    assert PROTECTED
+
+
+def test_every_route_has_a_request_to_try_it_with() -> None:
+    names = {operation.name for operation in OPERATIONS}
+    parameters = {parameter for operation in OPERATIONS for parameter in operation.objects}
+
+    assert names == REQUESTS.keys(), f"Add the operation to REQUESTS in {HERE}, or remove it there"
+    assert parameters == PARAMETERS.keys(), f"Add the path parameter to PARAMETERS in {HERE}, or remove it there"
+
+
+@every_protected_operation
+@pytest.mark.parametrize("own_id", [False, True], ids=["me", "own id"])
+async def test_only_a_good_access_token_is_let_in(
+    app: FastAPI, owner: Client, anonymous: Client, operation: Operation, *, own_id: bool
+) -> None:
+    ids = await ids_of(owner, operation)
+    before = await everything_of(app, owner.user_id)
+    user_id = str(owner.user_id) if own_id else "me"
+
+    answers = {}
+    for credential, (headers, _) in CREDENTIALS.items():
+        reply = await send(anonymous, operation, ids, sender=owner, user_id=user_id, headers=headers(owner))
+        challenge = reply.headers.get("www-authenticate", "").partition(", error_description=")[0]
+        answers[credential] = (reply.status_code, reply.json()["code"], challenge, reply.headers["content-type"])
+
+    assert answers == {
+        credential: (401, code, "Bearer" if code == "token_missing" else INVALID_TOKEN, "application/problem+json")
+        for credential, (_, code) in CREDENTIALS.items()
+    }
+    assert await everything_of(app, owner.user_id) == before
+
+
+@every_protected_operation
+async def test_two_credentials_are_one_too_many(anonymous: Client, owner: Client, operation: Operation) -> None:
+    path = operation.path.format(user_id="me", **dict.fromkeys(operation.objects, uuid7()))
+    twice = [("Authorization", f"Bearer {owner.access_token}")] * 2
+
+    reply = await anonymous.request(operation.method, path, headers=twice, **REQUESTS[operation.name](owner))
+
+    assert (reply.status_code, reply.json()["code"]) == (401, "token_malformed")
+
+
+@every_protected_operation
+async def test_the_same_request_succeeds_for_the_owner(owner: Client, operation: Operation) -> None:
+    ids = await ids_of(owner, operation)
+
+    reply = await send(owner, operation, ids, sender=owner, user_id=str(owner.user_id).upper())
+
+    assert reply.is_success, reply.text
+
+
+@every_operation_on_an_object
+@pytest.mark.parametrize("headers", [{}, {"If-Match": '"1"'}, {"If-Match": "*"}, {"If-None-Match": "*"}], ids=str)
+async def test_a_strangers_object_is_one_that_never_existed(
+    app: FastAPI, owner: Client, stranger: Client, operation: Operation, headers: Headers
+) -> None:
+    theirs = await ids_of(owner, operation)
+    nobodys = {name: str(uuid7()) for name in operation.objects}
+    before = await everything_of(app, owner.user_id)
+
+    answers = []
+    for ids in (theirs, nobodys):
+        reply = await send(
+            stranger, operation, ids, sender=stranger, headers={"X-Request-ID": "the-same-request", **headers}
+        )
+        assert reply.status_code == 404
+        content = reply.content
+        for name, value in ids.items():
+            content = content.replace(value.encode(), name.encode())
+        answers.append((content, sorted(reply.headers.multi_items())))
+
+    assert answers[0] == answers[1]
+    assert await everything_of(app, owner.user_id) == before
+
+
+@pytest.mark.parametrize(
+    "operation", [operation for operation in PROTECTED if "user_id" in operation.parameters], ids=str
+)
+async def test_another_users_path_is_refused_whether_or_not_they_exist(
+    app: FastAPI, owner: Client, stranger: Client, operation: Operation
+) -> None:
+    ids = await ids_of(owner, operation)
+    before = await everything_of(app, owner.user_id)
+
+    answers = []
+    for user_id in (str(owner.user_id), str(uuid7())):
+        reply = await send(
+            stranger, operation, ids, sender=stranger, user_id=user_id, headers={"X-Request-ID": "the-same-request"}
+        )
+        assert (reply.status_code, reply.json()["code"]) == (403, "not_yours")
+        content = reply.content.replace(user_id.encode(), b"user_id")
+        answers.append((content, sorted(reply.headers.multi_items())))
+
+    assert answers[0] == answers[1]
+    assert await everything_of(app, owner.user_id) == before
+
+
+@every_protected_operation
+async def test_what_a_stranger_does_to_their_own_changes_nobody_elses(
+    app: FastAPI, owner: Client, stranger: Client, operation: Operation
+) -> None:
+    await ids_of(owner, operation)
+    before = await everything_of(app, owner.user_id)
+
+    reply = await send(stranger, operation, await ids_of(stranger, operation), sender=stranger)
+
+    assert reply.is_success, reply.text
+    assert str(owner.user_id) not in reply.text
+    assert await everything_of(app, owner.user_id) == before
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/me/tasks", "/api/me/tasks"])
+@pytest.mark.parametrize("trashed", [False, True], ids=["there", "in the trash"])
+async def test_an_id_that_somebody_else_has_taken_is_free(
+    app: FastAPI, owner: Client, stranger: Client, path: str, *, trashed: bool
+) -> None:
+    task_id = (await owner.post(path, json={"title": "The owner's"})).json()["id"]
+    if trashed:
+        await owner.delete(f"{path}/{task_id}")
+    before = await everything_of(app, owner.user_id)
+
+    created = await stranger.post(path, json={"id": task_id, "title": "The stranger's"})
+    changed = await stranger.patch(f"{path}/{task_id}", json={"title": "Still the stranger's"})
+    deleted = await stranger.delete(f"{path}/{task_id}")
+
+    assert [created.status_code, changed.status_code, deleted.status_code] == [201, 200, 204]
+    assert created.json()["user_id"] == str(stranger.user_id)
+    assert await everything_of(app, owner.user_id) == before
+
+
+async def test_a_list_has_ones_own_alone(owner: Client, stranger: Client) -> None:
+    for client in (owner, stranger):
+        for title in ("one", "two"):
+            await client.post("/api/v1/users/me/tasks", json={"title": title})
+
+    listed = (await stranger.get("/api/v1/users/me/tasks")).json()
+
+    assert [task["user_id"] for task in listed] == [str(stranger.user_id)] * 2
+
+
+async def test_a_cursor_of_somebody_elses_list_leads_nowhere_else(owner: Client, stranger: Client) -> None:
+    for _ in range(2):
+        await owner.post("/api/v1/users/me/tasks", json={"title": "The owner's"})
+    following = (await owner.get("/api/v1/users/me/tasks?limit=1")).links["next"]["url"]
+
+    reply = await stranger.get(following)
+
+    assert (reply.status_code, reply.json()) == (200, [])

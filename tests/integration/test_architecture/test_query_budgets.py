@@ -1,0 +1,122 @@
+"""How many statements each operation sends. The table is exact, so that what documents quote of it stays true."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.factories.clients import PASSWORD, Client
+from tests.factories.queries import CountQueries
+from tests.integration.test_architecture.operations import OPERATIONS, PROTECTED, Operation, ids_of, send
+
+BUDGETS: Mapping[str, int] = {
+    "list_tasks": 1,
+    "create_task": 1,
+    "get_task": 1,
+    "put_task": 1,
+    "update_task": 1,
+    "complete_task": 1,
+    "delete_task": 1,
+    "get_me": 1,
+    "update_me": 3,
+    "register_user": 3,
+    "login": 2,
+    "issue_token": 2,
+    "logout": 2,
+    "get_readiness": 1,
+    "get_health": 1,
+    "get_liveness": 0,
+    "openapi": 0,
+    "docs": 0,
+    "redoc": 0,
+    "redoc_script": 0,
+    "assets": 0,
+}
+"""Statements that a request sends when it succeeds, besides BEGIN and COMMIT, by the name of its route."""
+
+LARGEST_BUDGET = 3
+
+
+@pytest.fixture
+async def connected(owner: Client) -> Client:
+    """The owner, on connections that are open already: opening one takes statements of its own, once."""
+    for path in ("/api/v1/users/me", "/api/v1/users/me/tasks"):
+        assert (await owner.get(path)).status_code == 200
+    return owner
+
+
+def test_every_operation_has_a_budget() -> None:
+    assert {operation.name for operation in OPERATIONS} == BUDGETS.keys(), "Add it to BUDGETS, or remove it there"
+    assert max(BUDGETS.values()) <= LARGEST_BUDGET
+    for operation in OPERATIONS:
+        if operation.path.endswith(("/tasks", "/tasks/{task_id}", "/tasks/{task_id}/complete")):
+            assert BUDGETS[operation.name] == 1, f"{operation} is nearly all of the traffic: it is one statement"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+async def test_an_operation_keeps_to_its_budget(
+    connected: Client, operation: Operation, count_queries: CountQueries
+) -> None:
+    ids = await ids_of(connected, operation)
+
+    with count_queries() as queries:
+        reply = await send(connected, operation, ids, sender=connected)
+
+    assert reply.is_success, reply.text
+    assert len(queries) == BUDGETS[operation.name], "\n".join(queries)
+
+
+async def test_signing_in_with_the_form_costs_as_much_as_with_json(
+    connected: Client, count_queries: CountQueries
+) -> None:
+    form = {"grant_type": "password", "username": connected.email, "password": PASSWORD}
+
+    with count_queries() as queries:
+        reply = await connected.post("/api/v1/auth/token", data=form)
+
+    assert reply.status_code == 200
+    assert len(queries) == BUDGETS["login"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30])
+async def test_a_list_costs_the_same_however_many_rows_it_has(
+    connected: Client, count_queries: CountQueries, rows: int
+) -> None:
+    for number in range(rows):
+        await connected.post("/api/v1/users/me/tasks", json={"title": str(number)})
+
+    with count_queries() as queries:
+        listed = (await connected.get("/api/v1/users/me/tasks?limit=20")).json()
+
+    assert len(listed) == min(rows, 20)
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("operation", PROTECTED, ids=str)
+async def test_a_refusal_by_the_token_alone_costs_no_statement(
+    connected: Client, stranger: Client, anonymous: Client, operation: Operation, count_queries: CountQueries
+) -> None:
+    ids = await ids_of(connected, operation)
+
+    with count_queries() as queries:
+        nobody = await send(anonymous, operation, ids, sender=connected)
+        garbled = await send(anonymous, operation, ids, sender=connected, headers={"Authorization": "Bearer x.y.z"})
+    assert (nobody.status_code, garbled.status_code, queries) == (401, 401, [])
+
+    if "user_id" in operation.parameters:
+        with count_queries() as queries:
+            reply = await send(stranger, operation, ids, sender=stranger, user_id=str(connected.user_id))
+        assert (reply.status_code, queries) == (403, [])
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-Match": '"999999"'}], ids=["missing", "changed meanwhile"])
+@pytest.mark.parametrize("operation", [operation for operation in PROTECTED if operation.objects], ids=str)
+async def test_a_write_that_finds_nothing_to_do_costs_two_statements_at_most(
+    connected: Client, stranger: Client, operation: Operation, headers: Mapping[str, str], count_queries: CountQueries
+) -> None:
+    ids = await ids_of(connected if headers else stranger, operation)
+
+    with count_queries() as queries:
+        reply = await send(connected, operation, ids, sender=connected, headers=headers)
+
+    assert reply.status_code == (404 if not headers else 200 if operation.method == "GET" else 412)
+    assert len(queries) <= 2
