@@ -1,10 +1,13 @@
 """The committed OpenAPI document: its operations, and whether an answer is what it says."""
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
@@ -12,6 +15,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 CONTRACT = Path(__file__).parents[3] / "specs/001-phase2-backend-api/contracts/openapi.json"
 DOCUMENT: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))
 PROBLEM = "application/problem+json"
+REGENERATE = f"uv run donewell openapi > {CONTRACT.relative_to(CONTRACT.parents[3])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,29 @@ class Operation:
         return list(self.definition.get("parameters", ()))
 
     @property
+    def objects(self) -> list[str]:
+        """The parts of the path that name an object, and not whose it is."""
+        return [name for name in re.findall(r"{(\w+)}", self.path) if name != "user_id"]
+
+    @property
     def body(self) -> tuple[str, Mapping[str, Any]] | None:
         """The content type of the request body and its schema, references resolved."""
         content = self.definition.get("requestBody", {}).get("content", {})
         return next(((name, resolved(media["schema"])) for name, media in content.items()), None)
 
     @property
+    def takes_an_id(self) -> bool:
+        """Whether it makes an object whose id the client may choose."""
+        return self.method == "POST" and self.body is not None and "id" in self.body[1]["properties"]
+
+    @property
     def responses(self) -> dict[int, Mapping[str, Any]]:
         return {int(status): resolved(response) for status, response in self.definition["responses"].items()}
+
+
+def address(template: str, **given: str) -> str:
+    """One's own path, with the given ids; where none is given, with one that nothing has."""
+    return template.format_map(defaultdict(lambda: str(uuid4()), {"user_id": "me"} | given))
 
 
 def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:

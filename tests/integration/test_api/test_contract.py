@@ -1,18 +1,18 @@
 """What the document declares is what comes: each documented request and each declared answer is tried out."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for
-from tests.integration.test_api.answers import TASKS, answered
-from tests.integration.test_api.contract import OPERATIONS, Operation, assert_declared
-
-type Request = dict[str, Any]
+from tests.integration.test_api.answers import answered
+from tests.integration.test_api.contract import OPERATIONS, Operation, address, assert_declared
 
 # No request brings these about; the second has a test of its own, and the first is in test_unexpected.
 UNPROVOKED = (500, 503)
@@ -24,14 +24,28 @@ DECLARED = [
     for status in operation.responses
     if status not in UNPROVOKED
 ]
+CREATING = {operation.path: operation for operation in OPERATIONS if operation.method == "POST"}
+LISTS = [operation for operation in OPERATIONS if "Link" in operation.responses.get(200, {}).get("headers", {})]
 
 
-def documented_request(operation: Operation, client: Client, task_id: str) -> Request:
+@dataclass
+class Attempt:
+    """A request that is about to be made: whose it is, and how it is to be sent."""
+
+    operation: Operation
+    client: Client
+    request: dict[str, Any]
+
+    async def send(self, client: httpx.AsyncClient | None = None) -> httpx.Response:
+        return await (client or self.client).request(**self.request)
+
+
+def as_documented(operation: Operation, client: Client, ids: Mapping[str, str]) -> Attempt:
     """The request that the document shows, from this client. Nothing is changed in it but whose address it has."""
     given = {parameter["name"]: parameter["example"] for parameter in operation.parameters if "example" in parameter}
-    request: Request = {
+    request: dict[str, Any] = {
         "method": operation.method,
-        "url": operation.path.format(**{**given, "task_id": task_id}),
+        "url": address(operation.path, **{**given, **ids}),
         "headers": {"Authorization": client.headers["Authorization"]},
     }
     if operation.body is not None:
@@ -39,70 +53,83 @@ def documented_request(operation: Operation, client: Client, task_id: str) -> Re
         body = {**schema["examples"][0]}
         body |= {name: client.email for name in ("email", "username") if name in body}
         request["json" if content_type == "application/json" else "data"] = body
-    return request
+    return Attempt(operation, client, request)
 
 
-async def again(request: Request, client: Client) -> None:
-    if "title" in request.get("json", {}) and request["method"] == "POST":
-        request["json"]["id"] = str(uuid4())
-        answered(await client.request(**request), 201)
+async def objects_for(operation: Operation, client: Client) -> dict[str, str]:
+    """Objects of the client's own for the operation's path, each made as the document shows."""
+    ids: dict[str, str] = {}
+    for name in operation.objects:
+        collection = operation.path.partition(f"/{{{name}}}")[0]
+        assert collection in CREATING, (
+            f"No POST {collection} makes what {operation} needs: say in `objects_for` what does"
+        )
+        created = await as_documented(CREATING[collection], client, ids).send()
+        ids[name] = answered(created, 201)["id"]
+    return ids
 
 
-async def for_the_first_time(request: Request, _: Client) -> None:
-    if "email" in request["json"]:
-        request["json"]["email"] = f"{uuid4().hex}@example.com"
+async def again(attempt: Attempt) -> None:
+    if attempt.operation.takes_an_id:
+        attempt.request["json"]["id"] = str(uuid4())
+        answered(await attempt.send(), 201)
 
 
-async def known(request: Request, client: Client) -> None:
-    request["headers"]["If-None-Match"] = (await client.request(**request)).headers["ETag"]
+async def for_the_first_time(attempt: Attempt) -> None:
+    if "email" in attempt.request["json"]:
+        attempt.request["json"]["email"] = f"{uuid4().hex}@example.com"
 
 
-async def malformed(request: Request, _: Client) -> None:
-    if "json" in request:
-        request["json"]["no such field"] = True
-    elif "data" in request:
-        del request["data"]["grant_type"]
-    elif request["url"].endswith("/tasks"):
-        request["params"] = {"limit": 0}
+async def known(attempt: Attempt) -> None:
+    attempt.request["headers"]["If-None-Match"] = (await attempt.send()).headers["ETag"]
+
+
+async def malformed(attempt: Attempt) -> None:
+    if "json" in attempt.request:
+        attempt.request["json"]["no such field"] = True
+    elif "data" in attempt.request:
+        del attempt.request["data"]["grant_type"]
+    elif attempt.operation in LISTS:
+        attempt.request["params"] = {"limit": 0}
     else:
-        request["url"] = request["url"].rpartition("/")[0] + "/1"
+        attempt.request["url"] = address(attempt.operation.path, **dict.fromkeys(attempt.operation.objects, "1"))
 
 
-async def not_signed_in(request: Request, _: Client) -> None:
-    if "password" in request.get("json", {}):
-        request["json"]["password"] = "another password"
+async def not_signed_in(attempt: Attempt) -> None:
+    if "password" in attempt.request.get("json", {}):
+        attempt.request["json"]["password"] = "another password"
     else:
-        request["headers"]["Authorization"] = "Bearer of bad news"
+        attempt.request["headers"]["Authorization"] = "Bearer of bad news"
 
 
-async def somebody_elses(request: Request, _: Client) -> None:
-    request["url"] = request["url"].replace("/me/", f"/{uuid4()}/")
+async def somebody_elses(attempt: Attempt) -> None:
+    attempt.request["url"] = attempt.request["url"].replace("/me/", f"/{uuid4()}/")
 
 
-async def taken(request: Request, client: Client) -> None:
-    if "title" in request["json"]:
-        request["json"]["id"] = task_id = str(uuid4())
-        answered(await client.post(TASKS, json={"id": task_id, "title": "Gone"}), 201)
-        assert (await client.delete(f"{TASKS}/{task_id}")).status_code == 204
+async def taken(attempt: Attempt) -> None:
+    if attempt.operation.takes_an_id:
+        await again(attempt)
+        trashed = await attempt.client.delete(f"{attempt.request['url']}/{attempt.request['json']['id']}")
+        assert trashed.status_code == 204
 
 
-async def outdated(request: Request, _: Client) -> None:
-    request["headers"]["If-Match"] = '"0"'
+async def outdated(attempt: Attempt) -> None:
+    attempt.request["headers"]["If-Match"] = '"0"'
 
 
-async def too_large(request: Request, _: Client) -> None:
-    request.pop("json", None)
-    request.pop("data", None)
-    request["content"] = b" " * (1024 * 1024 + 1)
+async def too_large(attempt: Attempt) -> None:
+    attempt.request.pop("json", None)
+    attempt.request.pop("data", None)
+    attempt.request["content"] = b" " * (1024 * 1024 + 1)
 
 
-async def of_another_type(request: Request, client: Client) -> None:
-    await too_large(request, client)
-    request["content"] = b"title=x"
-    request["headers"]["Content-Type"] = "text/plain"
+async def of_another_type(attempt: Attempt) -> None:
+    await too_large(attempt)
+    attempt.request["content"] = b"title=x"
+    attempt.request["headers"]["Content-Type"] = "text/plain"
 
 
-PROVOKED_BY: Mapping[int, Callable[[Request, Client], Awaitable[None]]] = {
+PROVOKED_BY: Mapping[int, Callable[[Attempt], Awaitable[None]]] = {
     200: again,
     201: for_the_first_time,
     304: known,
@@ -119,25 +146,29 @@ PROVOKED_BY: Mapping[int, Callable[[Request, Client], Awaitable[None]]] = {
 
 @pytest.mark.parametrize(("operation", "status"), DECLARED)
 async def test_each_declared_answer_comes_and_is_as_declared(owner: Client, operation: Operation, status: int) -> None:
-    task = answered(await owner.post(TASKS, json={"title": "Water the plants"}), 201)
-    request = documented_request(operation, owner, str(uuid4()) if status == 404 else task["id"])
+    # There is nothing at the address that is made up where no ids are given.
+    attempt = as_documented(operation, owner, {} if status == 404 else await objects_for(operation, owner))
     if status in PROVOKED_BY:
-        await PROVOKED_BY[status](request, owner)
+        await PROVOKED_BY[status](attempt)
 
-    reply = await owner.request(**request)
+    reply = await attempt.send()
 
     assert reply.status_code == status, reply.text
     assert_declared(operation, reply)
 
 
-async def test_a_page_that_is_not_the_last_is_as_declared(owner: Client) -> None:
-    for title in ("one", "two"):
-        answered(await owner.post(TASKS, json={"title": title}), 201)
-    for operation in OPERATIONS:
-        if str(operation).startswith("listTasks"):
-            reply = await owner.request(**documented_request(operation, owner, ""), params={"limit": 1})
-            assert reply.headers["Link"].endswith('rel="next"')
-            assert_declared(operation, reply)
+@pytest.mark.parametrize("operation", LISTS, ids=str)
+async def test_a_page_that_is_not_the_last_is_as_declared(owner: Client, operation: Operation) -> None:
+    ids = await objects_for(operation, owner)
+    for _ in range(2):
+        answered(await as_documented(CREATING[operation.path], owner, ids).send(), 201)
+    attempt = as_documented(operation, owner, ids)
+    attempt.request["params"] = {"limit": 1}
+
+    reply = await attempt.send()
+
+    assert reply.headers["Link"].endswith('rel="next"')
+    assert_declared(operation, reply)
 
 
 async def test_without_a_database_each_operation_answers_as_declared(owner: Client, tmp_path: Path) -> None:
@@ -146,7 +177,7 @@ async def test_without_a_database_each_operation_answers_as_declared(owner: Clie
         client_for(app) as client,
     ):
         for operation in OPERATIONS:
-            reply = await client.request(**documented_request(operation, owner, str(uuid4())))
+            reply = await as_documented(operation, owner, {}).send(client)
 
             assert reply.status_code == (503 if 503 in operation.responses else 200), operation
             assert_declared(operation, reply)

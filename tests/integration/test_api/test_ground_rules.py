@@ -1,7 +1,6 @@
 """What holds for every path: the form of a refusal, the methods, the size of a body, the id of a request."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -9,6 +8,7 @@ from fastapi import FastAPI
 
 from tests.factories.clients import Client
 from tests.integration.test_api.answers import JSON, LOGIN, ME, REGISTER, TASKS, TOKEN, answered, problem
+from tests.integration.test_api.contract import address
 
 TASK = f"{TASKS}/01a2031a-4bff-74e3-9420-6887b1f97bce"
 MIB = 1024 * 1024
@@ -52,7 +52,7 @@ async def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes
     documented = {path: {method.upper() for method in item} for path, item in app.openapi()["paths"].items()}
 
     for template, taken in documented.items():
-        path = template.format(user_id="me", task_id=uuid4())
+        path = address(template)
         expected = taken | {"HEAD"} if "GET" in taken else taken
         for method in methods - {"HEAD"}:
             reply = await anonymous.request(method, path)

@@ -4,9 +4,10 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
+import pytest
 import structlog
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -48,45 +49,67 @@ class Operation:
         return getattr(self.route, "dependant", None) is not None
 
 
-async def _task_of(client: Client) -> str:
-    reply = await client.post("/api/v1/users/me/tasks", json={"title": "Water the plants"})
-    assert reply.status_code == 201, reply.text
-    return str(reply.json()["id"])
+class Table[Entry](dict[str, Entry]):
+    """Entries by name. A test that needs one more fails, and says what to add where."""
+
+    def __init__(self, name: str, entry: str, entries: Mapping[str, Entry]) -> None:
+        super().__init__(entries)
+        self._advice = f"to {name} in {HERE}: {entry}"
+
+    def __missing__(self, key: str) -> NoReturn:
+        pytest.fail(f'Add "{key}" {self._advice}', pytrace=False)
+
+
+def _made_at(path: str, body: Mapping[str, Any]) -> Callable[[Client], Awaitable[str]]:
+    async def make(client: Client) -> str:
+        reply = await client.post(path, json=body)
+        assert reply.status_code == 201, reply.text
+        return str(reply.json()["id"])
+
+    return make
 
 
 async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
 
-PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = {
-    "task_id": _task_of,
-    "path": _asset,
-}
+PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
+    "PARAMETERS",
+    'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"})',
+    {
+        "task_id": _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"}),
+        "path": _asset,
+    },
+)
 """For each path parameter: makes an object of the client's and gives what stands in its path."""
 
-REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = {
-    "list_tasks": lambda _: {"params": {"limit": 20, "completed": False}},
-    "create_task": lambda _: {"json": {"title": "Feed the cat", "priority": "high"}},
-    "get_task": lambda _: {},
-    "put_task": lambda _: {"json": {"title": "Feed the dog"}},
-    "update_task": lambda _: {"json": {"description": "Twice", "due_date": "2027-03-01"}},
-    "complete_task": lambda _: {"json": {"completed": True}},
-    "delete_task": lambda _: {},
-    "get_me": lambda _: {},
-    "update_me": lambda _: {"json": {"name": "Grace", "time_zone": "Europe/Berlin"}},
-    "register_user": lambda client: {"json": {"email": f"new.{client.email}", "name": "Eve", "password": PASSWORD}},
-    "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},
-    "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
-    "logout": lambda _: {},
-    "get_liveness": lambda _: {},
-    "get_readiness": lambda _: {},
-    "get_health": lambda _: {},
-    "openapi": lambda _: {},
-    "docs": lambda _: {},
-    "redoc": lambda _: {},
-    "redoc_script": lambda _: {},
-    "assets": lambda _: {},
-}
+REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
+    "REQUESTS",
+    'what of a request succeeds, like lambda _: {"json": {"title": "Feed the cat"}}, or lambda _: {} without a body',
+    {
+        "list_tasks": lambda _: {"params": {"limit": 20, "completed": False}},
+        "create_task": lambda _: {"json": {"title": "Feed the cat", "priority": "high"}},
+        "get_task": lambda _: {},
+        "put_task": lambda _: {"json": {"title": "Feed the dog"}},
+        "update_task": lambda _: {"json": {"description": "Twice", "due_date": "2027-03-01"}},
+        "complete_task": lambda _: {"json": {"completed": True}},
+        "delete_task": lambda _: {},
+        "get_me": lambda _: {},
+        "update_me": lambda _: {"json": {"name": "Grace", "time_zone": "Europe/Berlin"}},
+        "register_user": lambda client: {"json": {"email": f"new.{client.email}", "name": "Eve", "password": PASSWORD}},
+        "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},
+        "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
+        "logout": lambda _: {},
+        "get_liveness": lambda _: {},
+        "get_readiness": lambda _: {},
+        "get_health": lambda _: {},
+        "openapi": lambda _: {},
+        "docs": lambda _: {},
+        "redoc": lambda _: {},
+        "redoc_script": lambda _: {},
+        "assets": lambda _: {},
+    },
+)
 """For each operation, by the name of its route: what of a request succeeds, sent by this client."""
 
 

@@ -127,8 +127,11 @@ def test_every_route_has_a_request_to_try_it_with() -> None:
     names = {operation.name for operation in OPERATIONS}
     parameters = {parameter for operation in OPERATIONS for parameter in operation.objects}
 
-    assert names == REQUESTS.keys(), f"Add the operation to REQUESTS in {HERE}, or remove it there"
-    assert parameters == PARAMETERS.keys(), f"Add the path parameter to PARAMETERS in {HERE}, or remove it there"
+    missing = [f"{name} to REQUESTS" for name in sorted(names - REQUESTS.keys())]
+    missing += [f"{name} to PARAMETERS" for name in sorted(parameters - PARAMETERS.keys())]
+    assert not missing, f"In {HERE}, add {', '.join(missing)}"
+    assert sorted(REQUESTS.keys() - names) == [], f"Remove these from REQUESTS in {HERE}"
+    assert sorted(PARAMETERS.keys() - parameters) == [], f"Remove these from PARAMETERS in {HERE}"
 
 
 @every_protected_operation

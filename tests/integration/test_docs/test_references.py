@@ -72,7 +72,10 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     rows = table_after("| Code |", ROOT / "docs/api.md")
     documented = {row[0].strip("`"): int(row[1]) for row in rows}
 
-    assert documented == dict(codes())
+    found = dict(codes())
+    missing = [f"| `{code}` | {found[code]} | … | … |" for code in sorted(found.keys() - documented.keys())]
+    assert not missing, "\n".join(["Add to the table of error codes in docs/api.md:", *missing])
+    assert documented == found
     assert len(documented) == len(rows)
 
 
@@ -115,10 +118,17 @@ def test_every_event_is_documented_with_its_level_and_fields() -> None:
     documented = {row[0].strip("`"): (row[1], set(CODE.findall(row[2]))) for row in rows}
 
     found = dict(events())
+    missing = [as_row(event, *found[event]) for event in sorted(found.keys() - documented.keys())]
+    assert not missing, "\n".join(["Add to the table of events in docs/operations.md:", *missing])
     assert documented.keys() == found.keys()
     for event, (level, fields) in found.items():
-        assert documented[event][0] == level, event
-        assert documented[event][1] >= fields, event
+        wanted = f"The table of events in docs/operations.md should have: {as_row(event, level, fields)}"
+        assert documented[event][0] == level, wanted
+        assert documented[event][1] >= fields, wanted
+
+
+def as_row(event: str, level: str, fields: set[str]) -> str:
+    return f"| `{event}` | {level} | {', '.join(f'`{field}`' for field in sorted(fields))} |"
 
 
 def events() -> Iterator[tuple[str, tuple[str, set[str]]]]:
