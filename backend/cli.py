@@ -85,6 +85,8 @@ def migrate(
 ) -> None:
     """Bring the database to the schema of this version."""
     signals = Signals(exit_code=130)
+    if check and new:
+        raise Refusal("--check writes nothing and --new writes a migration: give one of them")
     if check:
         _check(signals)
     elif new:
@@ -159,18 +161,22 @@ def _claimed(settings: Settings) -> Iterator[EmbeddedPostgres | None]:
 
 
 def _with_database(
-    settings: Settings, database: EmbeddedPostgres | None, signals: Signals, meanwhile: Callable[[], object] = int
+    settings: Settings,
+    database: EmbeddedPostgres | None,
+    signals: Signals,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Settings:
     """The settings with the URL and the secret of `database`, which is launched while `meanwhile` is done."""
+    if database is None:
+        in_background(meanwhile).result()
+        return settings
     with ExitStack() as stack:
         with signals.held():
-            launch = in_background(database.launch if database else int)
+            launch = in_background(database.launch)
             # No signal comes between the start of a server and its stop.
             stack.callback(wait, [launch])
         in_background(meanwhile).result()
         launch.result()
-    if database is None:
-        return settings
     database.wait_until_ready()
     from pydantic import SecretStr
 
@@ -216,6 +222,10 @@ def _url(settings: Settings) -> str:
     return url.get_secret_value() if url else ""
 
 
+def _url_name(settings: Settings) -> str:
+    return "DATABASE_URL_UNPOOLED" if settings.database_url_unpooled else "DATABASE_URL"
+
+
 def _upgrade(settings: Settings) -> None:
     from backend.database.migrate import upgrade
     from backend.domain.errors import DatabaseUnavailable
@@ -227,7 +237,7 @@ def _upgrade(settings: Settings) -> None:
         reason = (getattr(cause, "strerror", None) or str(cause)) if cause else "no answer"
         raise Refusal(
             f"The database cannot be reached ({reason or 'no answer in time'}):"
-            " check DATABASE_URL and that the database is running"
+            f" check {_url_name(settings)} and that the database is running"
         ) from error
     except ValueError as error:
         raise Refusal(str(error)) from error

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from backend.api import openapi, problems, reference
 from backend.api.v1 import routers
@@ -51,10 +52,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def describe() -> FastAPI:
     """The application without a database: good for its OpenAPI document, not for requests."""
     return create_app(
-        Settings(
-            _env_file=None,
-            database_url="postgresql:///",
-            jwt_secret="only the document is asked for, no token is issued",
+        # Not read from the environment, and a socket, so that no PG… variable completes it either.
+        Settings.model_construct(
+            database_url=SecretStr("postgresql:///donewell?host=/nowhere"),
+            jwt_secret=SecretStr("only the document is asked for, no token is issued"),
         )
     )
 

@@ -9,6 +9,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from types import FrameType
 
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""The end of the terminal. Windows has no such signal."""
+
 type SignalHandler = Callable[[int, FrameType | None], object]
 
 
@@ -37,17 +40,19 @@ class Signals:
         self._held = False
         self._handler: SignalHandler | None = None
         self._numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-            self._numbers.append(signal.SIGHUP)
+        if HANGUP is not None and signal.getsignal(HANGUP) == signal.SIG_DFL:
+            self._numbers.append(HANGUP)
         self._take_over()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let them end the start-up before or after what must not be interrupted."""
         self._held = True
-        self._stop_if_received()
-        yield
-        self._held = False
+        try:
+            self._stop_if_received()
+            yield
+        finally:
+            self._held = False
         self._stop_if_received()
 
     def pass_to(self, handler: SignalHandler) -> None:

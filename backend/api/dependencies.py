@@ -9,15 +9,15 @@ from fastapi import Depends, Header, Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
-from backend.auth.principal import Principal, TokenMissing
+from backend.auth.principal import Principal
 from backend.database.fast_lane import FastLane
-from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
+from backend.domain.errors import Fault, Forbidden, InvalidInput, Unauthenticated
 from backend.domain.preconditions import Expected
 from backend.utils.validators import Id
 
 _ENTITY_TAG = r'\s*(W/)?"[!#-~]*"\s*'
 _IF_MATCH = re.compile(rf"\s*\*\s*|{_ENTITY_TAG}(,{_ENTITY_TAG})*")
-_STRONG_VERSION = re.compile(r'(?<!W/)"(\d{1,18})"')
+_STRONG_VERSION = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,17})"')
 
 
 class NotYours(Forbidden):
@@ -27,10 +27,10 @@ class NotYours(Forbidden):
 
 async def identity(request: Request) -> Principal:
     """Who is asking. Raises what the middleware found wrong with their token."""
-    found: Principal | DonewellError | None = request.state.identity
+    found: Principal | Unauthenticated = request.state.identity
     if isinstance(found, Principal):
         return found
-    raise found or TokenMissing
+    raise found
 
 
 async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
@@ -72,6 +72,7 @@ def owned[Service: OwnedService](service: type[Service]) -> Callable[..., Awaita
 
 
 async def expected_versions(
+    request: Request,
     if_match: Annotated[
         str | None,
         Header(
@@ -84,9 +85,10 @@ async def expected_versions(
     """The versions in `If-Match`. Weak tags never match (RFC 9110 section 13.1.1). Raises `InvalidInput`."""
     if if_match is None or if_match.strip() == "*":
         return None
-    if not _IF_MATCH.fullmatch(if_match):
+    tags = ", ".join(request.headers.getlist("If-Match"))  # several lines are one list (RFC 9110 section 5.3)
+    if not _IF_MATCH.fullmatch(tags):
         raise InvalidInput([Fault("If-Match", "invalid_etag", 'Send the ETag as it came, like "42"')])
-    return tuple(int(version) for version in _STRONG_VERSION.findall(if_match))
+    return tuple(int(version) for version in _STRONG_VERSION.findall(tags))
 
 
 IfMatch = Annotated[Expected, Depends(expected_versions)]

@@ -3,7 +3,7 @@
 It alone knows which status each family of domain errors has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from fastapi.routing import iter_route_contexts
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,10 +31,15 @@ from backend.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from backend.schemas.sessions import TokenRequest
+from backend.services.sessions import InvalidTokenRequest, UnsupportedGrantType
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+MOST_FAULTS = 100
+"""How many faults an answer names: a megabyte of unknown fields would make eight of it."""
 
 STATUS: Mapping[type[DonewellError], int] = {
     InvalidInput: 400,
@@ -77,6 +83,7 @@ def problem(
         "request_id": getattr(request.state, "request_id", ""),
         **(extensions or {}),
     }
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
 
 
@@ -128,7 +135,8 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
     if isinstance(error, PreconditionFailed):
         return {"current": dict(error.current)}
     if isinstance(error, InvalidInput):
-        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
+        shown = error.faults[:MOST_FAULTS]
+        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in shown]
         return {"errors": faults, **error.extensions}
     return {}
 
@@ -136,7 +144,20 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     if any(fault["loc"][0] == "body" for fault in error.errors()) and not _readable(request):
         return framework_problem(request, 415)
-    return await _domain_error(request, InvalidInput([_fault(fault) for fault in error.errors()]))
+    faults = [_fault(fault) for fault in error.errors()[:MOST_FAULTS]]
+    kind = _token_refusal(faults) if _body_info(request).annotation is TokenRequest else InvalidInput
+    return await _domain_error(request, kind(faults))
+
+
+def _token_refusal(faults: Sequence[Fault]) -> type[InvalidInput]:
+    unsupported = any(fault.field == "grant_type" and fault.code == "literal_error" for fault in faults)
+    return UnsupportedGrantType if unsupported else InvalidTokenRequest
+
+
+def _body_info(request: Request) -> FieldInfo:
+    """What the matched route declares of its body."""
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    return body_field.field_info if body_field is not None else FieldInfo()
 
 
 def _readable(request: Request) -> bool:
@@ -144,8 +165,7 @@ def _readable(request: Request) -> bool:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not content_type and not _has_body(request):
         return True
-    body_field = getattr(request.scope.get("route"), "body_field", None)
-    if body_field is not None and isinstance(body_field.field_info, Form):
+    if isinstance(_body_info(request), Form):
         return content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
     main, _, sub = content_type.partition("/")
     return main == "application" and (sub == "json" or sub.endswith("+json"))
@@ -168,7 +188,7 @@ def _fault(fault: Mapping[str, Any]) -> Fault:
 async def _http_exception(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+        headers["Allow"] = ", ".join(sorted(_allowed(request) or {"GET", "HEAD"}))
     return framework_problem(request, error.status_code, headers)
 
 

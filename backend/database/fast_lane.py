@@ -4,7 +4,8 @@ A list of 20 rows costs a quarter of what a session makes of it (docs/decisions/
 SQLAlchemy Core against the same tables as everywhere; here they become SQL text and the order of its parameters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import asyncpg
@@ -12,9 +13,11 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-from backend.database.gate import Gate
+from backend.database.gate import GRACE, Gate
 
 type Row = Mapping[str, Any]
+type Connection = asyncpg.Connection[asyncpg.Record]
+type Connect = Callable[..., Coroutine[Any, Any, Connection]]
 type Pool = asyncpg.Pool[asyncpg.Record]
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -39,19 +42,55 @@ class Statement:
 
 
 class FastLane:
-    """Runs compiled statements, each a transaction of its own: when a call returns, its writes are durable."""
+    """Runs single statements, each a transaction of its own: when a call returns, its writes are durable."""
 
-    def __init__(self, pool: Pool, gate: Gate) -> None:
-        self._pool = pool
+    def __init__(self, connect: Connect, gate: Gate, size: int) -> None:
+        self._connect = connect
         self._gate = gate
+        self._size = size
+        self._opened: Pool | None = None
+
+    async def open(self) -> None:
+        """Make ready, connecting to nothing. Not before: asyncpg binds a pool to the event loop it is created in."""
+        self._opened = await asyncpg.create_pool(
+            connect=self._connect, min_size=0, max_size=self._size, reset=_keep_as_it_is
+        )
+
+    async def close(self) -> None:
+        """Give up every connection, once nobody uses it."""
+        await self._pool.close()
+
+    def checked_out(self) -> int:
+        """How many connections are in use."""
+        return self._pool.get_size() - self._pool.get_idle_size()
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """Every row. Raises `Overloaded` or `DatabaseUnavailable` as the gate does."""
-        arguments = statement.arguments(values)
-        async with self._gate.enter():
-            return cast(list[Row], await self._pool.fetch(statement.sql, *arguments))
+        return await self.run(statement.sql, *statement.arguments(values))
 
     async def fetch_one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
         """The first row, if there is one."""
         rows = await self.fetch(statement, values)
         return rows[0] if rows else None
+
+    async def run(self, sql: str, *arguments: Any) -> list[Row]:
+        """The rows of SQL that is nobody's input. Raises as `fetch` does."""
+        async with self._gate.enter():
+            connection = await self._pool.acquire()
+            try:
+                return cast(list[Row], await connection.fetch(sql, *arguments))
+            finally:
+                # After a cancellation the driver asks the database to stop and waits for it to say so. When it does
+                # not, the connection is closed, and its place in the pool is free.
+                with suppress(TimeoutError):
+                    await self._pool.release(connection, timeout=GRACE)
+
+    @property
+    def _pool(self) -> Pool:
+        if self._opened is None:
+            raise RuntimeError("The database has not been opened")
+        return self._opened
+
+
+async def _keep_as_it_is(_: Any) -> None:
+    """Fast-lane statements leave no session state behind, so returning a connection need not cost a round trip."""

@@ -1,16 +1,21 @@
 """Admission to a pool of connections: first come, first served, bounded in number and in time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from backend.domain.errors import DatabaseUnavailable, Overloaded
 
+GRACE = 0.5
+"""Seconds beyond a deadline in which the database may still be told to stop, and a connection be given back.
+
+Without them, what has been refused could yet be written: a backend that waits for a lock does not notice its client go.
+"""
+
 _OUTAGES = (
-    OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -26,6 +31,7 @@ _OUTAGES = (
 class Gate:
     """Lets `size` callers in at a time and `queue_limit` wait; each has `deadline` seconds for both together.
 
+    What they hold they must give back within `GRACE`; whoever takes twice that is told again to leave.
     A pool hands connections to whoever asks luckily; behind this gate, waiters are served in the order they came.
     Raises `Overloaded` for a full queue or a passed deadline, `DatabaseUnavailable` when the database went away.
     """
@@ -42,7 +48,11 @@ class Gate:
             raise Overloaded
         self.admitted += 1
         try:
-            async with asyncio.timeout(self._deadline) as deadline, self._places:
+            async with (
+                asyncio.timeout(self._deadline + 2 * GRACE),
+                asyncio.timeout(self._deadline) as deadline,
+                self._places,
+            ):
                 yield
         except TimeoutError as error:
             if deadline.expired():
@@ -54,6 +64,18 @@ class Gate:
             raise
         finally:
             self.admitted -= 1
+
+
+@contextmanager
+def connecting() -> Iterator[None]:
+    """Around making a connection: the one place where the network's errors reach us as what they are.
+
+    A connection that breaks later is an error of the driver's, so that an `OSError` elsewhere is a fault of our own.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseUnavailable from error
 
 
 def _is_outage(error: BaseException | None) -> bool:

@@ -33,8 +33,6 @@ def upgrade(url: str) -> None:
         if applied.isdecimal() and applied >= head():
             return
         _run_migrations(url)
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise ValueError(f"The database's role may not create tables ({error.args[0]}): grant it that") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable from error
 
@@ -49,8 +47,14 @@ def _run_migrations(url: str) -> None:
     except CommandError as error:
         raise ValueError(f"The database is not one of ours ({error}): set DATABASE_URL to one of its own") from error
     except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig else None
-        raise cause if isinstance(cause, asyncpg.InsufficientPrivilegeError) else error from error
+        match error.orig.__cause__ if error.orig else None:
+            case asyncpg.DuplicateTableError() | asyncpg.DuplicateObjectError() as cause:
+                advice = f"The database has tables of another program ({cause}): set DATABASE_URL to one of its own"
+            case asyncpg.InsufficientPrivilegeError() as cause:
+                advice = f"The database's role may not create tables ({cause}): grant it that"
+            case _:
+                raise
+        raise ValueError(advice) from error
 
 
 def check(url: str) -> list[str]:

@@ -20,8 +20,12 @@ if sys.platform != "win32":
 BASE_LIMIT = 55
 """Bytes of the directory that holds ours: the path of a Unix socket may have 103 on macOS and 107 on Linux."""
 
-# We hold the other end of its input and never write to it: reading ends when we do.
-GUARD = 'read -r _; kill -INT "$0"; rm -rf -- "$1"'
+GUARD = 'read -r _; read -r pid < "$2" && [ "$pid" = "$0" ] && kill -INT "$pid"; rm -rf -- "$1"'
+"""What a shell does with a server's process number, the temporary directory and the server's own file of its number.
+
+We hold the other end of its input and never write to it: reading ends when we do. The server removes its file when it
+ends, and the system may then give its number to another program.
+"""
 
 BASES = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - ours is made by mkdtemp, inside
 POLL_INTERVAL = 0.005
@@ -39,6 +43,7 @@ class Runtime:
         self.path = Path(tempfile.mkdtemp(prefix=_prefix(data_dir), dir=base))
         self.path.chmod(0o711 if shared else 0o700)
         self._link = data_dir / "runtime"
+        self._pid_file = data_dir / "postgres" / "postmaster.pid"
         self._link.symlink_to(self.path)
         # systemd-tmpfiles removes what is old from temporary directories, but not from under a locked one.
         self._descriptor = os.open(self.path, os.O_RDONLY)
@@ -66,7 +71,7 @@ class Runtime:
     def guard(self, server: int) -> None:
         """Have the server with that process number shut down and the directory removed when we are killed."""
         self._guard = subprocess.Popen(  # noqa: S603 - our own words
-            ["/bin/sh", "-c", GUARD, str(server), self.path],
+            ["/bin/sh", "-c", GUARD, str(server), self.path, self._pid_file],
             env={"PATH": os.defpath},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -2,26 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.database.fast_lane import FastLane, Pool
-from backend.database.gate import Gate
+from backend.database.fast_lane import Connection, FastLane
+from backend.database.gate import GRACE, Gate, connecting
 from backend.database.migrate import APPLIED, head
 from backend.database.url import translate
 from backend.domain.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
-type _Connection = asyncpg.Connection[asyncpg.Record]
 
+class _Connection(asyncpg.Connection):
+    """Says farewell within `GRACE`, whatever its pool allows: the database may be there and not answer."""
 
-async def _keep_as_it_is(_: Any) -> None:
-    """Fast-lane statements leave no session state behind, so returning a connection need not cost a round trip."""
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  it is asyncpg's
+        await super().close(timeout=GRACE if timeout is None else min(timeout, GRACE))
 
 
 class Database:
@@ -32,23 +34,18 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int, queue_limit: int, timeout: float) -> None:
         target = translate(url)
-        self._arguments: dict[str, Any] = {"timeout": timeout, "command_timeout": timeout, **target.arguments}
-        self._engine = self._create_engine(pool_size, pooled=target.pooled)
-        self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
-        self._session_gate = Gate(pool_size, queue_limit, timeout)
-        self._fast_gate = Gate(pool_size, queue_limit, timeout)
-        self._pool_size = pool_size
-        for note in target.notes:
-            log.info("database.url_translated", note=note)
+        arguments: dict[str, Any] = {"timeout": timeout, "command_timeout": timeout, **target.arguments}
 
-    def _create_engine(self, pool_size: int, *, pooled: bool) -> AsyncEngine:
-        async def connect(**_: Any) -> _Connection:
-            connection: _Connection = await asyncpg.connect(**self._arguments)
-            return connection
+        async def connect(*_: Any, **__: Any) -> Connection:
+            with connecting():
+                return await asyncpg.connect(**arguments, connection_class=_Connection)
 
-        return create_async_engine(
+        self._gates = [Gate(pool_size, queue_limit, timeout) for _ in range(2)]
+        self._session_gate, fast_gate = self._gates
+        self.fast = FastLane(connect, fast_gate, pool_size)
+        self._engine = create_async_engine(
             # Behind a transaction pooler a prepared statement may meet another server process.
-            f"postgresql+asyncpg://?prepared_statement_cache_size={0 if pooled else 100}",
+            f"postgresql+asyncpg://?prepared_statement_cache_size={0 if target.pooled else 100}",
             async_creator=connect,
             pool_size=pool_size,
             max_overflow=0,
@@ -57,18 +54,17 @@ class Database:
             # A connection that died while idle costs one round trip to notice, not a failed request.
             pool_pre_ping=True,
         )
+        self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
+        for note in target.notes:
+            log.info("database.url_translated", note=note)
 
     async def open(self) -> None:
         """Make ready. Connects to nothing: the database may be down, or asleep, when the server starts."""
-        # Not before: asyncpg binds a pool to the event loop that it is created in.
-        self._pool: Pool = await asyncpg.create_pool(
-            min_size=0, max_size=self._pool_size, reset=_keep_as_it_is, **self._arguments
-        )
-        self.fast = FastLane(self._pool, self._fast_gate)
+        await self.fast.open()
 
     async def close(self) -> None:
         """Give up every connection."""
-        await self._pool.close()
+        await self.fast.close()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -82,14 +78,17 @@ class Database:
 
     async def check_ready(self) -> None:
         """Raises `DatabaseUnavailable` unless the database answers and is migrated to this version or beyond."""
-        async with self._fast_gate.enter():
-            try:
-                applied = await self._pool.fetchval(APPLIED)
-            except asyncpg.UndefinedTableError as error:
-                raise DatabaseUnavailable("The database is not migrated") from error
-        if applied is None or applied < head():
+        try:
+            rows = await self.fast.run(APPLIED)
+        except asyncpg.UndefinedTableError as error:
+            raise DatabaseUnavailable("The database is not migrated") from error
+        if not rows or rows[0]["version_num"] < head():
             raise DatabaseUnavailable("The database is not migrated to this version")
 
+    def admitted(self) -> int:
+        """How many requests use a connection or wait for one, over both lanes."""
+        return sum(gate.admitted for gate in self._gates)
+
     def checked_out(self) -> int:
-        """How many connections are in use or being waited for right now, over both lanes."""
-        return self._session_gate.admitted + self._fast_gate.admitted
+        """How many connections are in use, over both lanes."""
+        return self.fast.checked_out() + cast(QueuePool, self._engine.pool).checkedout()

@@ -1,5 +1,6 @@
 """The outermost layer: gives each request its id, bounds its body, logs it, and answers for what nobody expected."""
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -8,10 +9,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid6 import uuid7
 
-from backend.api.problems import framework_problem
+from backend.api.problems import framework_problem, problem
 from backend.auth.principal import Principal
 
 log = structlog.get_logger()
@@ -52,6 +54,11 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._bounded(scope, headers, receive, send_with_id)
+            except asyncio.CancelledError:
+                # Only the server's own stopping cancels a request. What it wrote may be there: a retry must be safe.
+                if not status:
+                    await _stopping(Request(scope))(scope, receive, send_with_id)
+                raise
             except Exception:
                 log.exception("request.failed", method=method, route=_route(scope))
                 if status:
@@ -76,6 +83,10 @@ class RequestContext:
         else:
             # The server itself holds a body to its announced length.
             await self._app(scope, receive, send)
+
+
+def _stopping(request: Request) -> Response:
+    return problem(request, 503, "stopping", "The server is stopping; ask again", headers={"Retry-After": "1"})
 
 
 def _counting(receive: Receive) -> Receive:

@@ -20,13 +20,14 @@ metadata.naming_convention = {
 
 # A None that nobody set is left out of the INSERT, so that the column's default applies.
 _NOW: dict[str, Any] = {"server_default": func.now(), "nullable": False}
+_NOW_AND_THEN = {**_NOW, "onupdate": func.now()}
 
 
 class Timestamped(SQLModel):
     """When the row was made and last changed: instants of the transaction, by the database's clock."""
 
     created_at: datetime = Field(default=None, sa_type=TIMESTAMP(timezone=True), sa_column_kwargs=_NOW)
-    updated_at: datetime = Field(default=None, sa_type=TIMESTAMP(timezone=True), sa_column_kwargs=_NOW)
+    updated_at: datetime = Field(default=None, sa_type=TIMESTAMP(timezone=True), sa_column_kwargs=_NOW_AND_THEN)
 
 
 class OwnedRow(Timestamped):

@@ -17,6 +17,7 @@ class Session(Timestamped, table=True):
 
     user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
     id: UUID = Field(primary_key=True)
+    family_key: bytes = Field(sa_type=LargeBinary)
     token_hash: bytes = Field(sa_type=LargeBinary)
     parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     rotated_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))

@@ -19,6 +19,15 @@ class Task(OwnedRow, table=True):
         CheckConstraint("priority IN ('none', 'low', 'medium', 'high')", name="priority"),
         # Read backwards for "newest first": new tasks then go to the end of the owner's range.
         Index("tasks_listing_idx", "user_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        # In the key and not in the condition: a generic plan, made for either value, cannot use a partial index.
+        Index(
+            "tasks_completed_idx",
+            "user_id",
+            "completed",
+            "created_at",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     title: str

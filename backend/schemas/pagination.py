@@ -1,9 +1,12 @@
 """What every list takes in its query string."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from backend.domain.pagination import Position, decode_cursor
 from backend.schemas.base import RequestModel
+from backend.utils.validators import PlainNumber
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
@@ -12,7 +15,7 @@ LARGEST_PAGE = 200
 class PageQuery(RequestModel):
     """Which page of a list: how many rows, and where they begin. Resources add their filters to it."""
 
-    limit: int = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="How many at most")
+    limit: Annotated[int, PlainNumber] = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="How many at most")
     cursor: str | None = Field(None, max_length=200, description="From the Link header of the page before")
 
     def position(self) -> Position | None:

@@ -22,7 +22,7 @@ _TOKENS_EXAMPLE: JsonDict = {
     "refresh_token": "dwr_AZLzwZpwfESAAF6PCmt8AgGS88GypH0QgAA7XS8cngE",
 }
 GivenPassword = Annotated[str, Field(max_length=256), Text]
-RefreshToken = Annotated[str, Field(max_length=512), Text]
+GivenRefreshToken = Annotated[str, Field(max_length=512), Text]
 
 
 class Registration(RequestModel):
@@ -53,7 +53,7 @@ class TokenRequest(RequestModel):
     grant_type: Literal["password", "refresh_token"]
     username: GivenEmail | None = Field(None, description="The e-mail address", examples=[_EXAMPLE["email"]])
     password: GivenPassword | None = Field(None, examples=[_EXAMPLE["password"]])
-    refresh_token: RefreshToken | None = None
+    refresh_token: GivenRefreshToken | None = None
 
 
 class Tokens(ResponseModel):

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
 from backend.schemas.pagination import PageQuery
-from backend.utils.validators import CalendarDate, Id, Line, Text
+from backend.utils.validators import CalendarDate, Id, Line, Text, TrueOrFalse
 
 Priority = Literal["none", "low", "medium", "high"]
 Title = Annotated[str, Field(min_length=1, max_length=255, examples=["Water the plants"]), Line]
@@ -85,4 +85,4 @@ class TaskRead(ResponseModel):
 class TaskQuery(PageQuery):
     """Which tasks to list."""
 
-    completed: bool | None = Field(None, description="Only completed tasks, or only open ones")
+    completed: Annotated[bool, TrueOrFalse] | None = Field(None, description="Only completed tasks, or only open ones")

@@ -133,7 +133,7 @@ class OwnedTable:
 
     def _write(self, values: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Statement:
         target = [*self._live(), self._expected(), *conditions]
-        # Only a write that finds its row takes a revision: a refused one leaves the database as it was.
+        # Only a write that finds its row takes a revision: a refused one, unless it lost a race, leaves all as it was.
         revision = _next_revision(exists(select(1).where(*target)))
         return Statement(
             update(self._table)

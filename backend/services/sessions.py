@@ -42,7 +42,8 @@ REUSE_GRACE = timedelta(seconds=10)
 """How long after a rotation the parent token may be an honest race of two tabs, and not a theft."""
 
 _PREFIX = "dwr_"
-_TOKEN_BYTES = 16 + 16 + 32
+_NONCE_BYTES = 32
+_TOKEN_BYTES = 16 + 16 + _NONCE_BYTES + 32
 
 
 class EmailTaken(Conflict):
@@ -55,23 +56,40 @@ class InvalidCredentials(Unauthenticated):
     title = "The e-mail address or the password is wrong"
 
 
+class InvalidTokenRequest(InvalidInput):
+    code = "invalid_token_request"
+    title = "The token request is not valid"
+    extensions: ClassVar = {"error": "invalid_request"}  # this and the next two: RFC 6749 section 5.2
+
+
+class UnsupportedGrantType(InvalidInput):
+    code = "unsupported_grant_type"
+    title = "The grant type is not one of password and refresh_token"
+    extensions: ClassVar = {"error": "unsupported_grant_type"}
+
+
 class InvalidGrant(InvalidInput):
     code = "invalid_grant"
     title = "The credentials or the refresh token are not valid"
-    extensions: ClassVar = {"error": "invalid_grant"}  # RFC 6749 section 5.2
+    extensions: ClassVar = {"error": "invalid_grant"}
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """An opaque token that names its session and proves the right to it with 256 random bits."""
+    """An opaque token that names its session and proves the right to it with 256 random bits.
+
+    They are followed by their MAC under the session's own key: so that one we spent can be told from one we never
+    gave out, and nobody can end a session by inventing a token for it.
+    """
 
     user_id: UUID
     session_id: UUID
     secret: bytes
 
     @classmethod
-    def new(cls, user_id: UUID, session_id: UUID) -> "RefreshToken":
-        return cls(user_id, session_id, secrets.token_bytes(32))
+    def new(cls, user_id: UUID, session_id: UUID, family_key: bytes) -> "RefreshToken":
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return cls(user_id, session_id, nonce + hmac.digest(family_key, nonce, "sha256"))
 
     @classmethod
     def parse(cls, text: str) -> "RefreshToken":
@@ -92,6 +110,11 @@ class RefreshToken:
 
     def hash(self) -> bytes:
         return hashlib.sha256(self.secret).digest()
+
+    def is_of(self, family_key: bytes) -> bool:
+        """Whether this token was once made with the key."""
+        nonce, mac = self.secret[:_NONCE_BYTES], self.secret[_NONCE_BYTES:]
+        return hmac.compare_digest(mac, hmac.digest(family_key, nonce, "sha256"))
 
 
 class SessionService:
@@ -137,8 +160,10 @@ class SessionService:
         """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`."""
         token = RefreshToken.parse(text)
         async with self._database.begin() as session:
-            successor = await _rotate(session, token)
+            successor, revoked = await _rotate(session, token)
         # Raised outside the transaction: a family that was revoked stays so.
+        if revoked:
+            log.warning("session.revoked", reason="refresh_token_reused", user_id=str(token.user_id))
         if successor is None:
             raise InvalidGrant
         log.info("session.refreshed", user_id=str(token.user_id), session_id=str(token.session_id))
@@ -172,11 +197,13 @@ def _violated(error: IntegrityError) -> str | None:
 def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:
     """Add a session for the user to the transaction; gives its refresh token."""
     now = datetime.now(UTC)
-    token = RefreshToken.new(user_id, uuid7())
+    family_key = secrets.token_bytes(32)
+    token = RefreshToken.new(user_id, uuid7(), family_key)
     session.add(
         Session(
             id=token.session_id,
             user_id=user_id,
+            family_key=family_key,
             token_hash=token.hash(),
             idle_expires_at=now + IDLE_LIFETIME,
             expires_at=now + ABSOLUTE_LIFETIME,
@@ -186,23 +213,22 @@ def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> Re
     return token
 
 
-async def _rotate(session: AsyncSession, token: RefreshToken) -> RefreshToken | None:
-    """The successor, with the session moved on to it; None when the token is not good for one."""
+async def _rotate(session: AsyncSession, token: RefreshToken) -> tuple[RefreshToken | None, bool]:
+    """The successor, if the token is good for one, with the session moved on to it; and whether the family ended."""
     now = datetime.now(UTC)
     current = await session.get(Session, (token.user_id, token.session_id), with_for_update=True)
     if current is None or current.revoked_at is not None or min(current.idle_expires_at, current.expires_at) <= now:
-        return None
+        return None, False
     if not hmac.compare_digest(current.token_hash, token.hash()):
-        _suspect(current, token, now)
-        return None
-    successor = RefreshToken.new(token.user_id, token.session_id)
+        return None, _suspect(current, token, now)
+    successor = RefreshToken.new(token.user_id, token.session_id, current.family_key)
     current.parent_hash, current.token_hash = current.token_hash, successor.hash()
     current.rotated_at = now
     current.idle_expires_at = now + IDLE_LIFETIME
-    return successor
+    return successor, False
 
 
-def _suspect(current: Session, token: RefreshToken, now: datetime) -> None:
+def _suspect(current: Session, token: RefreshToken, now: datetime) -> bool:
     """A spent token came back: unless it was a race just now, somebody has a copy, and the family ends."""
     racing = (
         current.parent_hash is not None
@@ -210,6 +236,7 @@ def _suspect(current: Session, token: RefreshToken, now: datetime) -> None:
         and current.rotated_at is not None
         and now - current.rotated_at <= REUSE_GRACE
     )
-    if not racing:
-        current.revoked_at = now
-        log.warning("session.revoked", reason="refresh_token_reused", user_id=str(token.user_id))
+    if racing or not token.is_of(current.family_key):
+        return False
+    current.revoked_at = now
+    return True

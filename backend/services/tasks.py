@@ -64,6 +64,7 @@ class TaskService:
         fields = changes.model_dump()
         row, changed = await self._tasks.change(task_id, fields, expected)
         if changed:
+            # Both are the instant of the one statement that completed it.
             completed_now = row["completed_at"] == row["updated_at"]
             log.info("task.completed" if completed_now else "task.updated", task_id=str(task_id), fields=sorted(fields))
         return row

@@ -1,11 +1,11 @@
 """Users, for the user themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func
+from sqlalchemy import event
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.principal import TokenInvalid
@@ -33,11 +33,14 @@ class UserService:
         require_version(as_seen(user), expected)
         different = {name: value for name, value in changes.model_dump().items() if getattr(user, name) != value}
         if different:
-            user.sqlmodel_update({**different, "version": user.version + 1, "updated_at": func.now()})
+            user.sqlmodel_update({**different, "version": user.version + 1})
             await self._session.flush()
             await self._session.refresh(user, ["updated_at"])
-            log.info("user.updated", fields=sorted(different))
+            self._once_committed(lambda: log.info("user.updated", fields=sorted(different)))
         return as_seen(user)
+
+    def _once_committed(self, tell: Callable[[], None]) -> None:
+        event.listen(self._session.sync_session, "after_commit", lambda _: tell(), once=True)
 
     async def _load(self, *, for_update: bool = False) -> User:
         user = await self._session.get(User, self._owner, with_for_update=for_update)

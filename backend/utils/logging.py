@@ -32,9 +32,11 @@ def _places(exc_info: ExcInfo) -> str:
 
     Messages quote what failed: a row of the database, a value that somebody sent.
     """
-    texts = []
+    texts: list[str] = []
+    seen: list[BaseException] = []
     error: BaseException | None = exc_info[1]
-    while error is not None:
+    while error is not None and error not in seen:
+        seen.append(error)
         texts.append(_place(error))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\nThis led to another exception:\n\n".join(reversed(texts))

@@ -20,7 +20,14 @@ SECRET = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 
 def settings_for(database_url: str, **others: Any) -> Settings:
     """Settings that owe nothing to the environment of whoever runs the tests."""
-    return Settings(_env_file=None, database_url=database_url, jwt_secret=SECRET, log_format="json", **others)
+    return Settings(
+        _env_file=None,
+        _env_prefix="tests_take_none_",
+        database_url=database_url,
+        jwt_secret=SECRET,
+        log_format="json",
+        **others,
+    )
 
 
 class _Log(TextIOBase):

@@ -14,7 +14,12 @@ from backend.domain.pagination import Position, encode_cursor
 BEYOND_A_SCHEMA = {
     ("cursor", "invalid_cursor"),  # opaque: only those are good that we gave out
     ("email", "value_error"),  # well-formed, but no mail gets there: at `localhost`, say
+    ("due_date", "date_range"),  # the two days that the database keeps as infinity
     ("time_zone", "unknown_time_zone"),  # one of some 600 names, which come and go
+} | {
+    # More than 30 combining characters in a row, which a pattern cannot count.
+    (field, "combining_marks")
+    for field in ("title", "description", "name", "email", "password", "username")
 }
 """Fields and codes: the reasons for which we may refuse what keeps the schema."""
 

@@ -138,7 +138,7 @@ async def test_a_broken_form_is_the_bodys_fault(anonymous: Client, content_type:
 async def test_a_form_without_the_fields_names_the_one_it_needs_first(anonymous: Client, body: bytes) -> None:
     reply = await anonymous.post(TOKEN, content=body, headers=typed("application/x-www-form-urlencoded"))
 
-    assert faults(reply, "invalid_input") == ["grant_type"]
+    assert faults(reply, "invalid_token_request") == ["grant_type"]
 
 
 async def test_a_file_in_place_of_a_form_field_is_refused_by_its_name(owner: Client, anonymous: Client) -> None:
@@ -146,4 +146,10 @@ async def test_a_file_in_place_of_a_form_field_is_refused_by_its_name(owner: Cli
 
     reply = await anonymous.post(TOKEN, files={**fields, "password": ("p.txt", PASSWORD.encode())})
 
-    assert faults(reply, "invalid_input") == ["password"]
+    assert faults(reply, "invalid_token_request") == ["password"]
+
+
+async def test_no_more_faults_are_named_than_anybody_reads(owner: Client) -> None:
+    reply = await owner.post(TASKS, json={"title": "x", **{f"unknown_{number}": 1 for number in range(5_000)}})
+
+    assert len(faults(reply, "invalid_input")) == 100

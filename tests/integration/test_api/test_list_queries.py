@@ -86,3 +86,10 @@ async def test_a_cursor_at_the_end_of_time_is_an_ordinary_one(owner: Client, ins
     microseconds = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     assert len(answered(await owner.get(TASKS, params={"cursor": cursor(microseconds)}))) == size
+
+
+@pytest.mark.parametrize(
+    "query", ["completed=yes", "completed=1", "completed=True", "limit=5.0", "limit=1_0", "limit=%205"]
+)
+async def test_a_query_is_written_as_json_would_write_it(owner: Client, query: str) -> None:
+    assert faults(await owner.get(f"{TASKS}?{query}"), "invalid_input") == [query.partition("=")[0]]

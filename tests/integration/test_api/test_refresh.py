@@ -9,6 +9,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
+from backend.services.sessions import RefreshToken
 from tests.factories.clients import PASSWORD, Client
 from tests.integration.test_api.answers import LOGIN, LOGOUT, ME, TOKEN, answered, problem, sql
 
@@ -195,3 +196,12 @@ async def test_a_device_that_says_much_about_itself_may_sign_in(app: FastAPI, ow
     (row,) = await sql(app, "SELECT device FROM sessions WHERE id = CAST(:id AS uuid)", id=sid)
     assert row["device"].startswith("Größe Größe")
     assert len(row["device"]) == 255
+
+
+async def test_a_token_that_was_never_given_out_ends_nothing(owner: Client) -> None:
+    real = RefreshToken.parse(owner.refresh_token)
+    invented = RefreshToken.new(real.user_id, real.session_id, b"a key that is not the session's")
+    form = {"grant_type": "refresh_token", "refresh_token": str(invented)}
+
+    problem(await owner.post(TOKEN, data=form), 400, "invalid_grant")
+    answered(await owner.post(TOKEN, data=form | {"refresh_token": owner.refresh_token}))

@@ -248,7 +248,7 @@ async def test_a_registration_with_a_bad_field_is_refused_by_its_name(
 async def test_every_missing_field_is_named(anonymous: Client, path: str, fields: list[str]) -> None:
     reply = await anonymous.post(path, data={"x": "y"}) if path == TOKEN else await anonymous.post(path, json={})
 
-    assert faults(reply, "invalid_input") == fields
+    assert faults(reply, "invalid_token_request" if path == TOKEN else "invalid_input") == fields
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,9 @@ async def test_every_missing_field_is_named(anonymous: Client, path: str, fields
 async def test_a_bad_form_is_refused_by_the_name_of_its_field(
     anonymous: Client, form: dict[str, str], field: str
 ) -> None:
-    assert faults(await anonymous.post(TOKEN, data=form), "invalid_input") == [field]
+    reply = await anonymous.post(TOKEN, data=form)
+    unsupported = bool(form.get("grant_type")) and field == "grant_type"
+
+    assert faults(reply, "unsupported_grant_type" if unsupported else "invalid_token_request") == [field]
+    assert reply.json()["error"] == ("unsupported_grant_type" if unsupported else "invalid_request")
+    assert reply.headers["cache-control"] == "no-store"

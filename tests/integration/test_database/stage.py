@@ -136,7 +136,7 @@ async def admitted(app: FastAPI, number: int) -> None:
     database: Database = app.state.database
 
     async def as_many() -> bool:
-        return database.checked_out() == number
+        return database.admitted() == number
 
     await eventually(as_many)
 

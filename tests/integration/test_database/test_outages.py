@@ -167,6 +167,28 @@ async def test_a_database_that_does_not_answer_is_given_up_at_the_deadline(stage
     assert stage.failures() == []
 
 
+async def test_a_database_that_falls_silent_keeps_nobody_much_beyond_the_deadline(stage: Stage, door: Door) -> None:
+    deadline = 2.0
+    await door.open()
+    async with (
+        stage.application(database_timeout=LIMIT) as (_, person),
+        replace(stage, url=door.url).serving(database_timeout=deadline, database_pool_size=2) as app,
+        same_person(app, person) as client,
+    ):
+        await assert_back(app, client)
+        door.hush()
+        # The driver's own way of giving up takes twice as long, or 2 s more: this is a bound, not a benchmark.
+        async with asyncio.timeout(deadline + 1.5):
+            replies = await asyncio.gather(
+                *(request(client) for lane in LANES.values() for request in (lane.read, lane.write) for _ in range(2))
+            )
+        await door.open()
+
+        assert all(map(is_refusal, replies))
+        await assert_back(app, client)
+    assert stage.failures() == []
+
+
 async def test_the_application_starts_without_its_database(stage: Stage, door: Door) -> None:
     async with (
         stage.application(database_timeout=LIMIT) as (_, person),

@@ -5,8 +5,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
+from backend.database.session import Database
 from tests.factories.clients import PASSWORD, Client
 from tests.integration.test_database.stage import (
     LANES,
@@ -160,3 +162,16 @@ async def test_nobody_waits_beyond_the_deadline_and_nothing_is_written_after_it(
         assert (await patient.get(ME)).json() == before
         assert await stage.watcher.fetchval(tasks_of(client.user_id)) == 0
         await recovered(lane, client)
+
+
+async def test_a_fault_of_ours_within_a_transaction_is_not_taken_for_an_outage(stage: Stage) -> None:
+    async def fail(database: Database) -> None:
+        async with database.begin() as session:
+            await session.connection()
+            assert database.checked_out() == 1
+            raise FileNotFoundError
+
+    async with stage.serving() as app:
+        with pytest.raises(FileNotFoundError):
+            await fail(app.state.database)
+        assert app.state.database.checked_out() == 0

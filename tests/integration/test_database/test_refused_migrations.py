@@ -26,6 +26,16 @@ async def powerless_url(server_url: str) -> AsyncIterator[str]:
     await execute(server_url, "DROP DATABASE powerless WITH (FORCE)")
 
 
+@pytest.fixture
+async def crowded_url(server_url: str) -> AsyncIterator[str]:
+    """A database in which another program keeps users of its own."""
+    await execute(server_url, "CREATE DATABASE crowded")
+    url = named(server_url, "crowded")
+    await execute(url, "CREATE TABLE users (id int)")
+    yield url
+    await execute(server_url, "DROP DATABASE crowded WITH (FORCE)")
+
+
 def test_another_programs_database_is_refused(foreign_url: str) -> None:
     with pytest.raises(ValueError, match=r"not one of ours .*: set DATABASE_URL to one of its own"):
         migrate.upgrade(foreign_url)
@@ -34,3 +44,8 @@ def test_another_programs_database_is_refused(foreign_url: str) -> None:
 def test_a_role_without_rights_is_refused(powerless_url: str) -> None:
     with pytest.raises(ValueError, match=r"may not create tables \(permission denied"):
         migrate.upgrade(powerless_url)
+
+
+def test_another_programs_tables_are_refused(crowded_url: str) -> None:
+    with pytest.raises(ValueError, match=r"tables of another program \(relation \"users\" already exists\)"):
+        migrate.upgrade(crowded_url)

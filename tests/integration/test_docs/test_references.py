@@ -83,6 +83,10 @@ def codes() -> Iterator[tuple[str, int]]:
     """Each code that an answer may have, with its status."""
     list(v1.routers())  # loads what no document may leave out
     yield from ((code, status) for status, (code, _) in FRAMEWORK_CODES.items())
+    for call in calls_of("problem"):
+        match call.args:
+            case [_, ast.Constant(int(status)), ast.Constant(str(code)), *_]:
+                yield code, status
     for refusal in refusals(DonewellError):
         if "code" in vars(refusal) and refusal.__module__.startswith("backend."):
             yield refusal.code, next(status for family, status in STATUS.items() if issubclass(refusal, family))
@@ -96,15 +100,22 @@ def refusals(family: type[DonewellError]) -> Iterator[type[DonewellError]]:
 
 def test_every_field_code_of_ours_is_documented() -> None:
     sentence = (ROOT / "docs/api.md").read_text().partition("and ours:")[2].partition(".\n")[0]
-    calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = {
         ast.literal_eval(call.args[place])
-        for call in calls
         for name, place in (("PydanticCustomError", 0), ("Fault", 1))
-        if ast.unparse(call.func) == name and isinstance(call.args[place], ast.Constant)
+        for call in calls_of(name)
+        if isinstance(call.args[place], ast.Constant)
     }
 
     assert set(CODE.findall(sentence)) == found - {"missing"}, "missing is pydantic's"
+
+
+def calls_of(name: str) -> Iterator[ast.Call]:
+    """Where the code calls what it knows by that name."""
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
+                yield node
 
 
 def trees() -> Iterator[ast.Module]:

@@ -1,6 +1,7 @@
 """The PostgreSQL that comes with donewell: it starts anywhere, keeps what it acknowledged and leaves nothing behind."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from backend.database.embedded import LOG_LIMIT, EmbeddedError, EmbeddedPostgres
 from backend.database.postgres_program import INSTALLATION, copy_installation, installed
+from backend.database.postgres_runtime import GUARD
 from tests.integration.test_serve.processes import NOBODY, alive_of, holder, ordinary, rows, servers
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
@@ -85,6 +87,24 @@ def test_killed_with_its_guard_it_keeps_what_was_acknowledged(data_dir: Path) ->
         assert rows(postgres.url, "SELECT number FROM kept") == [{"number": 7}]
         assert orphan not in servers(data_dir)
         assert not remains.exists()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["as long as it has it", "and no program that has it since"])
+def test_the_guard_stops_the_server_of_its_number(tmp_path: Path, kept: bool) -> None:
+    runtime, pid_file = tmp_path / "runtime", tmp_path / "postmaster.pid"
+    runtime.mkdir()
+    with subprocess.Popen([sys.executable, "-c", WAIT], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        pid_file.write_text(f"{process.pid if kept else process.pid + 1}\n{tmp_path}\n")
+        guard = ["/bin/sh", "-c", GUARD, str(process.pid), str(runtime), str(pid_file)]
+        subprocess.run(guard, stdin=subprocess.DEVNULL, check=True, timeout=5)
+        process.terminate()
+    assert process.returncode == (-signal.SIGINT if kept else -signal.SIGTERM)
+    assert not runtime.exists()
+
+
+WAIT = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); print(flush=True); signal.pause()"
 
 
 def test_a_server_that_dies_loses_nothing_and_stopping_it_is_harmless(data_dir: Path) -> None:

@@ -77,8 +77,10 @@ def test_first_start_serves_says_where_and_lets_no_second_in(new_dir: Path, serv
 
 
 @contextlib.contextmanager
-def half_sent(donewell: Donewell, path: str, token: str, body: dict[str, Any]) -> Iterator[Callable[[], int]]:
-    """A request of which the server has the first half; the call sends the second and gives the status."""
+def half_sent(
+    donewell: Donewell, path: str, token: str, body: dict[str, Any]
+) -> Iterator[tuple[http.client.HTTPConnection, bytes]]:
+    """A request of which the server has the first half, and what is left to send."""
     text = json.dumps(body).encode()
     connection = http.client.HTTPConnection("127.0.0.1", donewell.port, timeout=START_LIMIT)
     connection.putrequest("POST", path)
@@ -86,12 +88,7 @@ def half_sent(donewell: Donewell, path: str, token: str, body: dict[str, Any]) -
         connection.putheader(name, value)
     connection.endheaders(text[:5])
     time.sleep(0.1)
-
-    def finish() -> int:
-        connection.send(text[5:])
-        return connection.getresponse().status
-
-    yield finish
+    yield connection, text[5:]
     connection.close()
 
 
@@ -102,11 +99,12 @@ def test_a_signal_lets_requests_finish_and_stops_everything(
     donewell = serve(data_dir)
     donewell.greeting()
     tasks, token = register(donewell)
-    with half_sent(donewell, tasks, token, {"title": "Buy milk"}) as finish:
+    with half_sent(donewell, tasks, token, {"title": "Buy milk"}) as (connection, rest):
         began = time.monotonic()
         donewell.process.send_signal(number)
         time.sleep(0.3)
-        assert finish() == 201
+        connection.send(rest)
+        assert connection.getresponse().status == 201
         assert donewell.process.wait(timeout=10) == 0
     assert time.monotonic() - began < 5
     assert servers(data_dir) == []
@@ -117,10 +115,13 @@ def test_a_request_that_never_ends_does_not_hold_it_up_when_the_terminal_closes(
     donewell = serve(data_dir)
     donewell.greeting()
     tasks, token = register(donewell)
-    with half_sent(donewell, tasks, token, {"title": "Buy milk"}):
+    with half_sent(donewell, tasks, token, {"title": "Buy milk"}) as (connection, _):
         began = time.monotonic()
         assert donewell.stop(signal.SIGHUP) == 0
         assert time.monotonic() - began < 5
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("retry-after")) == (503, "1")
+        assert json.load(answer)["code"] == "stopping"
     assert servers(data_dir) == []
 
 
@@ -222,6 +223,13 @@ def test_a_database_that_cannot_be_had_is_refused(tmp_path: Path, suffix: str, a
     assert HIDDEN not in said
 
 
+def test_the_url_that_is_out_of_reach_is_the_one_that_is_named(tmp_path: Path) -> None:
+    url = "postgresql://ada@203.0.113.1/never-asked"
+    said = refused(tmp_path, DATABASE_URL=url, DATABASE_URL_UNPOOLED=NOWHERE, JWT_SECRET=STRONG)
+    assert "check DATABASE_URL_UNPOOLED and that" in said
+    assert HIDDEN not in said
+
+
 @pytest.mark.parametrize(
     ("settings", "advice"),
     [
@@ -254,11 +262,22 @@ def run(directory: Path, *arguments: str, **settings: str) -> subprocess.Complet
     )
 
 
-def test_the_document_is_printed_without_database_and_secret(tmp_path: Path) -> None:
-    printed = run(tmp_path, "openapi")
-    assert json.loads(printed.stdout)["openapi"].startswith("3.1")
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"PORT": "abc", "LOG_LEVEL": "x", "JWT_SECRET_FILE": "/nowhere", "PGSERVICE": "x", "PGPORT": "x"}],
+    ids=["none", "wrong ones"],
+)
+def test_the_document_is_printed_whatever_the_settings_are(tmp_path: Path, settings: dict[str, str]) -> None:
+    printed = run(tmp_path, "openapi", **settings)
     assert (printed.returncode, printed.stderr) == (0, "")
+    assert json.loads(printed.stdout)["openapi"].startswith("3.1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_checking_and_writing_a_migration_exclude_each_other(tmp_path: Path) -> None:
+    process = run(tmp_path, "migrate", "--check", "--new", "notes")
+    assert (process.returncode, process.stdout) == (2, "")
+    assert re.fullmatch(r"donewell: --check .* --new [^\n]+\n", process.stderr)
 
 
 def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:

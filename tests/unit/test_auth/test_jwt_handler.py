@@ -103,7 +103,7 @@ WRONG: dict[str, tuple[str, type[TokenRefused]]] = {
     "an ID token": (token(claims(), typ="id+jwt"), TokenInvalid),
     "no type": (token(claims(), typ=None), TokenInvalid),
     "type is a list": (token(claims(), typ=["at+jwt"]), TokenInvalid),
-    "a refresh token": (str(RefreshToken.new(USER, SESSION)), TokenMalformed),
+    "a refresh token": (str(RefreshToken.new(USER, SESSION, b"k" * 32)), TokenMalformed),
     "nothing": ("", TokenMalformed),
     "a space": (" ", TokenMalformed),
     "dots": ("..", TokenMalformed),

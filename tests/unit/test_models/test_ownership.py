@@ -99,8 +99,8 @@ async def test_everything_of_a_user_goes_with_them_and_nothing_of_anyone_else(co
     for user_id in (leaver, other):
         await new_task(connection, user_id)
         await connection.execute(
-            "INSERT INTO sessions (user_id, id, token_hash, idle_expires_at, expires_at)"
-            " VALUES ($1, $2, 'x', now(), now())",
+            "INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)"
+            " VALUES ($1, $2, 'k', 'x', now(), now())",
             user_id,
             uuid7(),
         )

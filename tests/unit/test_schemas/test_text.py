@@ -92,6 +92,18 @@ def test_what_is_not_text_is_refused(name: str, value: Any) -> None:
 
 
 @any_type
+@pytest.mark.parametrize("mark", ["\u0301", "\u0327", "\u0f73"], ids=["acute", "cedilla", "a starter that is none"])
+def test_a_letter_may_carry_many_marks_but_not_endlessly_many(name: str, mark: str) -> None:
+    assert codes(TYPES[name], "password" + mark * 30) == []
+    assert codes(TYPES[name], "password" + mark * 31) == ["combining_marks"]
+
+
+@any_type
+def test_marks_that_would_take_minutes_to_put_in_order_are_refused_at_once(name: str) -> None:
+    assert codes(TYPES[name], "a" + "\u0301" * 250_000 + "\u0327" * 250_000) == ["combining_marks"]
+
+
+@any_type
 @pytest.mark.parametrize("character", ["x", "\U0001f600", "\u00e9"])
 def test_limits_count_characters_not_bytes(name: str, character: str) -> None:
     least, most = LIMITS[name]

@@ -66,9 +66,16 @@ def test_a_date_must_be_in_the_calendar(text: str) -> None:
         assert DATE.validate_python(text) == day
 
 
-@pytest.mark.parametrize("text", ["2028-02-29", "2000-02-29", "0004-02-29", "9999-12-31", "0001-01-01"])
-def test_a_leap_day_and_the_ends_of_the_calendar_are_dates(text: str) -> None:
+@pytest.mark.parametrize("text", ["2028-02-29", "2000-02-29", "0004-02-29", "9999-12-30", "0001-01-02"])
+def test_a_leap_day_and_nearly_the_ends_of_the_calendar_are_dates(text: str) -> None:
     assert DATE.validate_python(text).isoformat() == text
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "0001-01-01"])
+def test_what_the_database_would_keep_as_infinity_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        DATE.validate_python(text)
+    assert [fault["type"] for fault in refusal.value.errors()] == ["date_range"]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,16 @@ from starlette.responses import Response
 
 from backend.api.dependencies import Identity
 from backend.api.openapi import problems
-from backend.domain.errors import Fault, InvalidInput
+from backend.domain.errors import Fault
 from backend.schemas.sessions import Credentials, Registration, SignedIn, TokenRequest, Tokens
-from backend.services.sessions import EmailTaken, InvalidCredentials, InvalidGrant, SessionService
+from backend.services.sessions import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidTokenRequest,
+    SessionService,
+    UnsupportedGrantType,
+)
 
 
 async def _service(request: Request) -> SessionService:
@@ -40,7 +47,7 @@ async def login(sessions: Sessions, body: Credentials, device: Device = None) ->
     return await sessions.sign_in(body, _shortened(device))
 
 
-@router.post("/token", name="issue_token", responses=problems(400, InvalidGrant))
+@router.post("/token", name="issue_token", responses=problems(InvalidTokenRequest, UnsupportedGrantType, InvalidGrant))
 async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], device: Device = None) -> Tokens:
     """Sign in or stay signed in the OAuth 2 way. `password` signs in, `refresh_token` is spent for the next pair."""
     if form.grant_type == "refresh_token":
@@ -62,7 +69,7 @@ async def logout(sessions: Sessions, who: Identity) -> Response:
 
 def _required(value: str | None, field: str) -> str:
     if value is None:
-        raise InvalidInput([Fault(field, "missing", "Field required")])
+        raise InvalidTokenRequest([Fault(field, "missing", "Field required")])
     return value
 
 

@@ -43,6 +43,7 @@ def upgrade() -> None:
         "sessions",
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("family_key", sa.LargeBinary(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("parent_hash", sa.LargeBinary()),
         sa.Column("rotated_at", sa.TIMESTAMP(timezone=True)),
@@ -75,6 +76,12 @@ def upgrade() -> None:
     )
     op.create_index(
         "tasks_listing_idx", "tasks", ["user_id", "created_at", "id"], postgresql_where=sa.text("deleted_at IS NULL")
+    )
+    op.create_index(
+        "tasks_completed_idx",
+        "tasks",
+        ["user_id", "completed", "created_at", "id"],
+        postgresql_where=sa.text("deleted_at IS NULL"),
     )
 
 
