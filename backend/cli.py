@@ -257,7 +257,7 @@ donewell is serving; Ctrl-C stops it.
 Register, for a start:
 
   curl {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
-    -d '{{"email": "ada@example.com", "name": "Ada", "password": "a long sentence to remember"}}'
+    -d '{{"email": "you@example.com", "name": "You", "password": "a long sentence to remember"}}'
 """
 
 

@@ -31,6 +31,9 @@ __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 NAME = "donewell"
 """Of the database and of the role that owns it."""
 
+OURS = ("lock", "postgres", "jwt_secret")
+"""How the names begin by which a data directory is told from somebody's home."""
+
 START_LIMIT = 60.0
 """Seconds a start may take: replaying the log after a power failure is the slow case."""
 
@@ -104,6 +107,9 @@ class EmbeddedPostgres:
         with self._explained():
             self._data_dir.parent.mkdir(parents=True, exist_ok=True)
             self._data_dir.mkdir(mode=0o700, exist_ok=True)
+            names = [path.name for path in self._data_dir.iterdir()]
+            if names and not any(name.startswith(OURS) for name in names):
+                raise EmbeddedError(f"There are other files in {self._data_dir}: set DATA_DIR to one of donewell's own")
             if not self._lock.is_locked:
                 self._lock.acquire()
 

@@ -289,3 +289,11 @@ def test_a_cluster_that_root_has_restored_is_given_back(data_dir: Path) -> None:
     subprocess.run(["chown", "-R", "root", data_dir], check=True)
     with EmbeddedPostgres(data_dir) as postgres:
         assert rows(postgres.url, "SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_directory_with_other_peoples_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").touch()
+
+    with pytest.raises(EmbeddedError, match=r"There are other files in .*: set DATA_DIR"):
+        EmbeddedPostgres(tmp_path).lock()
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
