@@ -135,8 +135,7 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
     if isinstance(error, PreconditionFailed):
         return {"current": dict(error.current)}
     if isinstance(error, InvalidInput):
-        shown = error.faults[:MOST_FAULTS]
-        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in shown]
+        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
         return {"errors": faults, **error.extensions}
     return {}
 

@@ -78,9 +78,13 @@ def connecting() -> Iterator[None]:
         raise DatabaseUnavailable from error
 
 
+def driver_error(error: DBAPIError) -> BaseException | None:
+    """asyncpg's own exception: SQLAlchemy shows one of its own, made of an adapter's, whose cause it is."""
+    return error.orig.__cause__ if error.orig else None
+
+
 def _is_outage(error: BaseException | None) -> bool:
     if isinstance(error, DBAPIError):
-        # SQLAlchemy shows an error of its own, whose cause is the driver's.
-        return error.connection_invalidated or (error.orig is not None and _is_outage(error.orig.__cause__))
+        return error.connection_invalidated or _is_outage(driver_error(error))
     # What the driver calls a ValueError is one: an argument of ours that it cannot send.
     return isinstance(error, _OUTAGES) and not isinstance(error, ValueError)

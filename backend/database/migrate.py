@@ -42,12 +42,14 @@ def _run_migrations(url: str) -> None:
     from alembic.util import CommandError
     from sqlalchemy.exc import DBAPIError
 
+    from backend.database.gate import driver_error
+
     try:
         command.upgrade(_config(url), "head")
     except CommandError as error:
         raise ValueError(f"The database is not one of ours ({error}): set DATABASE_URL to one of its own") from error
     except DBAPIError as error:
-        match error.orig.__cause__ if error.orig else None:
+        match driver_error(error):
             case asyncpg.DuplicateTableError() | asyncpg.DuplicateObjectError() as cause:
                 advice = f"The database has tables of another program ({cause}): set DATABASE_URL to one of its own"
             case asyncpg.InsufficientPrivilegeError() as cause:

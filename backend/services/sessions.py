@@ -23,6 +23,7 @@ from uuid6 import uuid7
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
 from backend.auth.principal import Principal
+from backend.database.gate import driver_error
 from backend.database.session import Database
 from backend.domain.errors import Conflict, InvalidInput, Unauthenticated
 from backend.models.sessions import Session
@@ -136,7 +137,7 @@ class SessionService:
                 session.add(Revision(user_id=user.id))
                 token = open_session(session, user.id, device)
         except IntegrityError as error:
-            if _violated(error) == ONE_ACCOUNT_AN_ADDRESS:
+            if getattr(driver_error(error), "constraint_name", None) == ONE_ACCOUNT_AN_ADDRESS:
                 raise EmailTaken from error
             raise
         log.info("user.registered", user_id=str(user.id))
@@ -187,11 +188,6 @@ class SessionService:
     def _signed_in(self, user: User, token: RefreshToken) -> SignedIn:
         seen = UserRead.model_validate(user, from_attributes=True)
         return SignedIn(user=seen, **self._pair(token).model_dump())
-
-
-def _violated(error: IntegrityError) -> str | None:
-    driver_error = error.orig.__cause__ if error.orig else None
-    return getattr(driver_error, "constraint_name", None)
 
 
 def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:
