@@ -102,12 +102,12 @@ def status_of(error: type[DonewellError]) -> int:
 
 def install(app: FastAPI) -> None:
     """Let every error of the application end here. Unexpected ones reach the request context middleware first."""
-    app.exception_handler(DonewellError)(_domain_error)
+    app.exception_handler(DonewellError)(domain_problem)
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(HTTPException)(_http_exception)
 
 
-async def _domain_error(request: Request, error: DonewellError) -> Response:
+async def domain_problem(request: Request, error: DonewellError) -> Response:
     status = status_of(type(error))
     if isinstance(error, Unavailable):
         log.warning("request.refused", code=error.code, cause=_cause(error))
@@ -145,7 +145,7 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
         return framework_problem(request, 415)
     faults = [_fault(fault) for fault in error.errors()[:MOST_FAULTS]]
     kind = _token_refusal(faults) if _body_info(request).annotation is TokenRequest else InvalidInput
-    return await _domain_error(request, kind(faults))
+    return await domain_problem(request, kind(faults))
 
 
 def _token_refusal(faults: Sequence[Fault]) -> type[InvalidInput]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from backend.domain.pagination import Position, decode_cursor
 from backend.schemas.base import RequestModel
@@ -14,6 +14,8 @@ LARGEST_PAGE = 200
 
 class PageQuery(RequestModel):
     """Which page of a list: how many rows, and where they begin. Resources add their filters to it."""
+
+    model_config = ConfigDict(frozen=True)
 
     limit: Annotated[int, PlainNumber] = Field(DEFAULT_PAGE, ge=1, le=LARGEST_PAGE, description="How many at most")
     cursor: str | None = Field(None, max_length=200, description="From the Link header of the page before")

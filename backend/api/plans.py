@@ -1,0 +1,182 @@
+"""Plans: what FastAPI does for a route, laid out once as a list of calls and where their arguments come from."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from inspect import iscoroutinefunction, signature
+from typing import Any
+
+from fastapi import params
+from fastapi._compat import ModelField
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import RouteContext
+from pydantic import BaseModel
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+type Call = Callable[..., Awaitable[Any]]
+type Reader = Callable[[Request], Any]
+
+CACHED_QUERIES = 1_000
+LONGEST_CACHED_QUERY = 200
+
+_KNOWN = {
+    *("name", "call", "path", "scope", "dependencies", "request_param_name"),
+    *("path_params", "query_params", "header_params", "body_params"),
+}
+"""What of a dependency a plan knows how to do."""
+
+
+class NotPlain(Exception):
+    """There is something about this request that FastAPI has to look at."""
+
+
+class _Unknown(Exception):
+    """There is something about this route that only FastAPI knows how to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A call. Its arguments are read from the request, or are results of earlier steps."""
+
+    call: Call
+    read: Sequence[tuple[str, Reader]]
+    results: Sequence[tuple[str, int]]
+
+
+class Plan:
+    """A route's dependencies, the body, and at last the endpoint: each once, in the order in which FastAPI calls them.
+
+    A dependency may be called again by FastAPI when the request turns out not to be plain: it must have no effects.
+    """
+
+    def __init__(self, dependant: Dependant) -> None:
+        self._steps: list[_Step] = []
+        self._places: dict[Call, int] = {}
+        self._add(dependant)
+
+    async def answer(self, request: Request) -> Response:
+        """The endpoint's response. Raises `NotPlain` before the endpoint is called, and whatever the calls raise."""
+        results: list[Any] = []
+        for step in self._steps:
+            arguments = {name: read(request) for name, read in step.read}
+            for name, place in step.results:
+                arguments[name] = results[place]
+            results.append(await step.call(**arguments))
+        response: Response = results[-1]
+        return response
+
+    def _add(self, dependant: Dependant) -> int:
+        call = dependant.call
+        if call in self._places:
+            return self._places[call]
+        if not iscoroutinefunction(call) or _asks_for_more(dependant):
+            raise _Unknown
+        results = [(inner.name or "", self._add(inner)) for inner in dependant.dependencies]
+        # Not before the dependencies: whoever may not ask is told so, whatever is wrong with the rest.
+        results += [
+            (field.name, self._append(_body(field), [("request", _itself)], ())) for field in dependant.body_params
+        ]
+        read = [
+            *((field.name, _path(field)) for field in dependant.path_params),
+            *((field.name, _header(field)) for field in dependant.header_params),
+            *((field.name, _query(field)) for field in dependant.query_params),
+        ]
+        if dependant.request_param_name:
+            read.append((dependant.request_param_name, _itself))
+        self._places[call] = self._append(call, read, results)
+        return self._places[call]
+
+    def _append(self, call: Call, read: Sequence[tuple[str, Reader]], results: Sequence[tuple[str, int]]) -> int:
+        self._steps.append(_Step(call, tuple(read), tuple(results)))
+        return len(self._steps) - 1
+
+
+def plan(route: RouteContext) -> Plan | None:
+    """The plan of a route that makes its own response; None for what only FastAPI knows how to do."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    if dependant is None or dependant.call is None or signature(dependant.call).return_annotation is not Response:
+        return None
+    try:
+        return Plan(dependant)
+    except _Unknown:
+        return None
+
+
+def _asks_for_more(dependant: Dependant) -> bool:
+    others = [field for field in fields(Dependant) if field.name not in _KNOWN]
+    return any(getattr(dependant, field.name) not in (field.default, []) for field in others)
+
+
+def _itself(request: Request) -> Request:
+    return request
+
+
+def _path(field: ModelField) -> Reader:
+    name = field.alias
+    if field.field_info.annotation is str and not field.field_info.metadata:
+        return lambda request: request.scope["path_params"][name]
+    return lambda request: _valid(field, request.scope["path_params"][name])
+
+
+def _header(field: ModelField) -> Reader:
+    info = field.field_info
+    if info.annotation != str | None or info.metadata or info.default is not None:
+        raise _Unknown
+    wanted = field.alias.lower().encode()
+
+    def read(request: Request) -> str | None:
+        return next((value.decode("latin-1") for name, value in request.scope["headers"] if name == wanted), None)
+
+    return read
+
+
+def _query(field: ModelField) -> Reader:
+    model = field.field_info.annotation
+    # Frozen, because requests share it.
+    if not (isinstance(model, type) and issubclass(model, BaseModel) and model.model_config.get("frozen")):
+        raise _Unknown
+
+    def parse(raw: bytes) -> Any:
+        items = QueryParams(raw).multi_items()
+        values = dict(items)
+        if len(values) < len(items):
+            raise NotPlain
+        return _valid(field, values)
+
+    known = lru_cache(CACHED_QUERIES)(parse)
+
+    def read(request: Request) -> Any:
+        raw = request.scope["query_string"]
+        return known(raw) if len(raw) <= LONGEST_CACHED_QUERY else parse(raw)
+
+    return read
+
+
+def _body(field: ModelField) -> Call:
+    info = field.field_info
+    if type(info) is not params.Body:
+        raise _Unknown
+
+    async def read(request: Request) -> Any:
+        try:
+            raw = await request.body()
+            if not raw and not info.is_required():
+                return info.get_default(call_default_factory=True)
+            if (b"content-type", b"application/json") not in request.scope["headers"]:
+                raise NotPlain
+            return _valid(field, json.loads(raw))
+        except (ValueError, RecursionError, ClientDisconnect, HTTPException) as error:
+            raise NotPlain from error
+
+    return read
+
+
+def _valid(field: ModelField, value: Any) -> Any:
+    valid, faults = field.validate(value)
+    if faults:
+        raise NotPlain
+    return valid
