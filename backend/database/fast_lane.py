@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
@@ -19,6 +20,7 @@ type Row = Mapping[str, Any]
 type Connection = asyncpg.Connection[asyncpg.Record]
 type Connect = Callable[..., Coroutine[Any, Any, Connection]]
 type Pool = asyncpg.Pool[asyncpg.Record]
+type PooledConnection = PoolConnectionProxy[asyncpg.Record]
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -49,6 +51,8 @@ class FastLane:
         self._gate = gate
         self._size = size
         self._opened: Pool | None = None
+        # Taken from the pool and ready: to give one back and take it again costs as much as a short statement.
+        self._ready: list[PooledConnection] = []
 
     async def open(self) -> None:
         """Make ready, connecting to nothing. Not before: asyncpg binds a pool to the event loop it is created in."""
@@ -58,11 +62,13 @@ class FastLane:
 
     async def close(self) -> None:
         """Give up every connection, once nobody uses it."""
+        while self._ready:
+            await self._pool.release(self._ready.pop())
         await self._pool.close()
 
     def checked_out(self) -> int:
         """How many connections are in use."""
-        return self._pool.get_size() - self._pool.get_idle_size()
+        return self._pool.get_size() - self._pool.get_idle_size() - len(self._ready)
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """Every row. Raises `Overloaded` or `DatabaseUnavailable` as the gate does."""
@@ -76,14 +82,25 @@ class FastLane:
     async def run(self, sql: str, *arguments: Any) -> list[Row]:
         """The rows of SQL that is nobody's input. Raises as `fetch` does."""
         async with self._gate.enter():
-            connection = await self._pool.acquire()
+            connection = await self._take()
             try:
-                return cast(list[Row], await connection.fetch(sql, *arguments))
-            finally:
+                rows = await connection.fetch(sql, *arguments)
+            except BaseException:
                 # After a cancellation the driver asks the database to stop and waits for it to say so. When it does
                 # not, the connection is closed, and its place in the pool is free.
                 with suppress(TimeoutError):
                     await self._pool.release(connection, timeout=GRACE)
+                raise
+            self._ready.append(connection)
+            return cast(list[Row], rows)
+
+    async def _take(self) -> PooledConnection:
+        while self._ready:
+            connection = self._ready.pop()
+            if not connection.is_closed():
+                return connection
+            await self._pool.release(connection)
+        return await self._pool.acquire()
 
     @property
     def _pool(self) -> Pool:

@@ -31,7 +31,7 @@ _OUTAGES = (
 class Gate:
     """Lets `size` callers in at a time and `queue_limit` wait; each has `deadline` seconds for both together.
 
-    What they hold they must give back within `GRACE`; whoever takes twice that is told again to leave.
+    What they hold they must give back within `GRACE`.
     A pool hands connections to whoever asks luckily; behind this gate, waiters are served in the order they came.
     Raises `Overloaded` for a full queue or a passed deadline, `DatabaseUnavailable` when the database went away.
     """
@@ -48,11 +48,7 @@ class Gate:
             raise Overloaded
         self.admitted += 1
         try:
-            async with (
-                asyncio.timeout(self._deadline + 2 * GRACE),
-                asyncio.timeout(self._deadline) as deadline,
-                self._places,
-            ):
+            async with asyncio.timeout(self._deadline) as deadline, self._places:
                 yield
         except TimeoutError as error:
             if deadline.expired():

@@ -1,5 +1,6 @@
 """The database as the application sees it: two lanes on one driver, each behind its gate."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -14,7 +15,7 @@ from backend.database.fast_lane import Connection, FastLane
 from backend.database.gate import GRACE, Gate, connecting
 from backend.database.migrate import APPLIED, head
 from backend.database.url import translate
-from backend.domain.errors import DatabaseUnavailable
+from backend.domain.errors import DatabaseUnavailable, Overloaded
 
 log = structlog.get_logger()
 
@@ -34,12 +35,13 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int, queue_limit: int, timeout: float) -> None:
         target = translate(url)
-        arguments: dict[str, Any] = {"timeout": timeout, "command_timeout": timeout, **target.arguments}
+        arguments: dict[str, Any] = {"timeout": timeout, **target.arguments}
 
         async def connect(*_: Any, **__: Any) -> Connection:
             with connecting():
                 return await asyncpg.connect(**arguments, connection_class=_Connection)
 
+        self._last_call = timeout + 2 * GRACE
         self._gates = [Gate(pool_size, queue_limit, timeout) for _ in range(2)]
         self._session_gate, fast_gate = self._gates
         self.fast = FastLane(connect, fast_gate, pool_size)
@@ -73,8 +75,16 @@ class Database:
 
         Raises `Overloaded` or `DatabaseUnavailable` as the gate does.
         """
-        async with self._session_gate.enter(), self._sessions.begin() as session:
-            yield session
+        try:
+            # A session has more to tidy up than one connection: when that takes too long, it is told again to leave.
+            async with (
+                asyncio.timeout(self._last_call),
+                self._session_gate.enter(),
+                self._sessions.begin() as session,
+            ):
+                yield session
+        except TimeoutError as error:
+            raise Overloaded from error
 
     async def check_ready(self) -> None:
         """Raises `DatabaseUnavailable` unless the database answers and is migrated to this version or beyond."""
