@@ -17,7 +17,7 @@ import uvicorn.lifespan.on
 import uvicorn.loops.auto
 from fastapi import FastAPI
 from starlette.requests import Request
-from uuid6 import uuid7
+from uuid_utils import uuid7
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
@@ -26,6 +26,7 @@ from backend.api.problems import framework_problem
 from backend.config.settings import Settings
 from backend.main import create_app
 from backend.process import HANGUP, SignalHandler
+from backend.utils.logging import REQUEST_ID
 
 REQUESTS_LIMIT = 3
 """Seconds that requests in flight have to finish: the whole process has five."""
@@ -43,8 +44,9 @@ class _Protocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete:
             request_id = uuid7().hex
             self._refuse(unquote(self.url.partition(b"?")[0].decode("latin-1")), request_id)
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
-                log.info("request", method=None, route=None, status=400, duration_ms=0.0, user_id=None)
+            in_request = REQUEST_ID.set(request_id)
+            log.info("request", method=None, route=None, status=400, duration_ms=0.0, user_id=None)
+            REQUEST_ID.reset(in_request)
         elif not cycle.more_body:
             # It comes after a request that is whole, which gets its own answer first, and the last one.
             cycle.keep_alive = False

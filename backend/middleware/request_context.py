@@ -6,21 +6,21 @@ import time
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uuid6 import uuid7
+from uuid_utils import uuid7
 
 from backend.api.problems import framework_problem, problem
 from backend.auth.principal import Principal
+from backend.utils.logging import REQUEST_ID
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 1024 * 1024
 # Taken over from the caller so that logs can be joined; anything else might forge lines in them.
-_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestContext:
@@ -36,9 +36,10 @@ class RequestContext:
         if method == "HEAD":
             # Answered like the GET it stands for, without the content (RFC 9110 section 9.3.2).
             scope = {**scope, "method": "GET"}
-        headers = Headers(scope=scope)
+        headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
+        id_header = (b"x-request-id", request_id.encode())
         started = time.perf_counter()
         status = 0
 
@@ -46,39 +47,40 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(raw=message["headers"])["X-Request-ID"] = request_id
+                message["headers"].append(id_header)
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._bounded(scope, headers, receive, send_with_id)
-            except asyncio.CancelledError:
-                # Only the server's own stopping cancels a request. What it wrote may be there: a retry must be safe.
-                if not status:
-                    await _stopping(Request(scope))(scope, receive, send_with_id)
-                raise
-            except Exception:
-                log.exception("request.failed", method=method, route=_route(scope))
-                if status:
-                    raise  # the answer has begun: all that is left is to break the connection off
-                await framework_problem(Request(scope), 500)(scope, receive, send_with_id)
-            finally:
-                log.info(
-                    "request",
-                    method=method,
-                    route=_route(scope),
-                    status=status,
-                    duration_ms=round((time.perf_counter() - started) * 1000, 2),
-                    user_id=_user(scope),
-                )
+        in_request = REQUEST_ID.set(request_id)
+        try:
+            await self._bounded(scope, headers, receive, send_with_id)
+        except asyncio.CancelledError:
+            # Only the server's own stopping cancels a request. What it wrote may be there: a retry must be safe.
+            if not status:
+                await _stopping(Request(scope))(scope, receive, send_with_id)
+            raise
+        except Exception:
+            log.exception("request.failed", method=method, route=_route(scope))
+            if status:
+                raise  # the answer has begun: all that is left is to break the connection off
+            await framework_problem(Request(scope), 500)(scope, receive, send_with_id)
+        finally:
+            log.info(
+                "request",
+                method=method,
+                route=_route(scope),
+                status=status,
+                duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                user_id=_user(scope),
+            )
+            REQUEST_ID.reset(in_request)
 
-    async def _bounded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        length = headers.get("content-length")
-        if length is not None and length.isascii() and length.isdigit() and int(length) > LARGEST_BODY:
+    async def _bounded(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > LARGEST_BODY:
             await framework_problem(Request(scope), 413)(scope, receive, send)
-        elif "transfer-encoding" in headers:
+        elif b"transfer-encoding" in headers:
             await self._app(scope, _counting(receive), send)
         else:
             # The server itself holds a body to its announced length.
@@ -104,9 +106,9 @@ def _counting(receive: Receive) -> Receive:
     return receive_bounded
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _ACCEPTABLE_ID.fullmatch(given) else uuid7().hex
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _ACCEPTABLE_ID.fullmatch(given) else uuid7().hex
 
 
 def _route(scope: Scope) -> str | None:

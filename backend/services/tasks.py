@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import case, func, null
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.database.fast_lane import FastLane, Row
 from backend.domain.errors import NotFound

@@ -7,22 +7,42 @@ import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import ExcInfo, Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 type Format = Literal["auto", "json", "pretty"]
 
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+"""The id of the request that is being answered, which every event in it carries."""
+
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 # What asyncpg tells of an error without quoting values.
 _TELLING = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
 
 
-def _json(event: Any, **_: Any) -> str:
+def _with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
+    # Not structlog's own context variables, which look through all that the context holds.
+    request_id = REQUEST_ID.get(None)
+    if request_id is not None:
+        event["request_id"] = request_id
+    return event
+
+
+def _with_time(_: Any, __: str, event: EventDict) -> EventDict:
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
+def _json(_: Any, __: str, event: EventDict) -> str:
     try:
-        return msgspec.json.encode(event, enc_hook=str).decode()
+        return _encode(event).decode()
     except UnicodeEncodeError:  # a lone surrogate: logging must not fail over what somebody sent
         return json.dumps(event, default=str)
 
@@ -58,19 +78,19 @@ def configure_logging(level: str, log_format: Format) -> None:
     """Send our events and those of the libraries' standard loggers to stderr in one format."""
     pretty = log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True) if pretty else _with_time,
     ]
     rendering: list[Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=_print_places)]
         if pretty
-        else [structlog.processors.ExceptionRenderer(_places), structlog.processors.JSONRenderer(serializer=_json)]
+        else [structlog.processors.ExceptionRenderer(_places), _json]
     )
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AccessTokens
 from backend.models.users import Revision, User

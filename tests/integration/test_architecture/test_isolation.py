@@ -9,7 +9,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AUDIENCE, ISSUER, TOKEN_TYPE
 from backend.models.base import metadata

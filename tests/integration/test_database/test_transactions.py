@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from tests.factories.clients import PASSWORD, Client
 from tests.integration.test_database.stage import LANES, LIMIT, ME, TASKS, Stage, admitted, tasks_of

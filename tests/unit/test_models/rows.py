@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from tests.unit.test_models.conftest import Connection
 

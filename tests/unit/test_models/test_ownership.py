@@ -5,7 +5,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from sqlalchemy import Table
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.models.base import OwnedRow, metadata
 from tests.unit.test_models.conftest import Connection

@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy import CursorResult, RowMapping, text
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.principal import Principal

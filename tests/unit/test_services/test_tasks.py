@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.auth.principal import TokenInvalid
 from backend.database.fast_lane import FastLane, Row

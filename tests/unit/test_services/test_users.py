@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from backend.auth.principal import TokenInvalid
 from backend.database.session import Database

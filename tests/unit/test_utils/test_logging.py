@@ -16,7 +16,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.utils.logging import Format, configure_logging
+from backend.utils.logging import REQUEST_ID, Format, configure_logging
 
 type Configure = Callable[..., "Stream"]
 
@@ -100,8 +100,9 @@ def test_a_time_is_in_utc_and_says_so(configure: Configure) -> None:
 @LOGGERS
 def test_an_event_says_in_which_request_it_happened(configure: Configure, logger: Callable[[], Any]) -> None:
     stream = configure()
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
-        logger().warning("inside")
+    in_request = REQUEST_ID.set("r1")
+    logger().warning("inside")
+    REQUEST_ID.reset(in_request)
     logger().warning("outside")
 
     assert [event.get("request_id") for event in stream.events()] == ["r1", None]

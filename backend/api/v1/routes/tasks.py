@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import operation_id, phase2_operation_id, problems
-from backend.api.responses import many, one, one_unless_known
+from backend.api.responses import many, one, one_unless_known, path_of
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
 from backend.services.owned import IdInTrash
 from backend.services.tasks import TaskNotFound, TaskService
@@ -34,7 +34,7 @@ async def list_tasks(request: Request, tasks: Tasks, query: Annotated[TaskQuery,
 async def create_task(request: Request, tasks: Tasks, body: TaskCreate) -> Response:
     """Create a task. Sending the same `id` again returns the first result with 200, so a retry makes no second task."""
     task, created = await tasks.create(body)
-    return one(task, status=201 if created else 200, location=f"{request.url.path}/{task['id']}")
+    return one(task, status=201 if created else 200, location=f"{path_of(request)}/{task['id']}")
 
 
 @tasks.get("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound))
