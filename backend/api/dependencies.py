@@ -48,7 +48,7 @@ OwnerPath = Annotated[str, Path(description="Your own id, or `me`", examples=["m
 
 async def owner(user_id: OwnerPath, who: Identity) -> UUID:
     """Whose rows the path is about: one's own, or nobody's. Raises `NotYours`."""
-    if user_id != "me" and user_id.lower() != str(who.user_id):
+    if user_id != "me" and user_id.lower() != who.subject:
         raise NotYours
     return who.user_id
 

@@ -24,7 +24,7 @@ class FastPath:
 
     def __init__(self, app: ASGIApp, application: FastAPI) -> None:
         self._app = app
-        self._routes: dict[tuple[str, int], list[tuple[Pattern[str], RouteContext, Plan | None]]] = {}
+        self._routes: dict[tuple[str, int], list[tuple[Pattern[str], Plan | None]]] = {}
         spanning = False
         for route in iter_route_contexts(application.routes):
             # As in FastAPI, the first route that matches is the one. Routes without a plan are here for that alone, and
@@ -33,7 +33,7 @@ class FastPath:
             way = None if spanning else plan(route)
             for method in route.methods or ():
                 at = (method, (route.path_format or "").count("/"))
-                self._routes.setdefault(at, []).append((route.path_regex, route, way))
+                self._routes.setdefault(at, []).append((route.path_regex, way))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or let the rest of the application do so."""
@@ -55,10 +55,10 @@ class FastPath:
     def _find(self, scope: Scope) -> Plan | None:
         """The plan for a request, which then has its route and the parameters of its path as FastAPI leaves them."""
         path = scope["path"]
-        for regex, route, way in self._routes.get((scope["method"], path.count("/")), ()):
+        for regex, way in self._routes.get((scope["method"], path.count("/")), ()):
             match = regex.match(path)
             if match is not None:
-                scope["route"] = route
+                scope["route"] = way
                 scope["path_params"] = match.groupdict()
                 return way
         return None

@@ -14,7 +14,7 @@ from fastapi.routing import RouteContext
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 type Call = Callable[..., Awaitable[Any]]
@@ -53,7 +53,8 @@ class Plan:
     A dependency may be called again by FastAPI when the request turns out not to be plain: it must have no effects.
     """
 
-    def __init__(self, dependant: Dependant) -> None:
+    def __init__(self, path_format: str, dependant: Dependant) -> None:
+        self.path_format = path_format
         self._steps: list[_Step] = []
         self._places: dict[Call, int] = {}
         self._add(dependant)
@@ -101,7 +102,7 @@ def plan(route: RouteContext) -> Plan | None:
     if dependant is None or dependant.call is None or signature(dependant.call).return_annotation is not Response:
         return None
     try:
-        return Plan(dependant)
+        return Plan(route.path_format or "", dependant)
     except _Unknown:
         return None
 
@@ -163,16 +164,29 @@ def _body(field: ModelField) -> Call:
 
     async def read(request: Request) -> Any:
         try:
-            raw = await request.body()
+            raw = await _content(request)
             if not raw and not info.is_required():
                 return info.get_default(call_default_factory=True)
             if (b"content-type", b"application/json") not in request.scope["headers"]:
                 raise NotPlain
-            return _valid(field, json.loads(raw))
-        except (ValueError, RecursionError, ClientDisconnect, HTTPException) as error:
+            # Not the bytes, for which json would first find out their encoding.
+            return _valid(field, json.loads(raw.decode()))
+        except (ValueError, RecursionError, HTTPException) as error:
             raise NotPlain from error
 
     return read
+
+
+async def _content(request: Request) -> bytes:
+    parts = []
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise NotPlain
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def _valid(field: ModelField, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Who is asking, as the access token tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from backend.domain.errors import Unauthenticated
@@ -8,11 +8,15 @@ from backend.domain.errors import Unauthenticated
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user acting through one of their sessions, until `expires_at` (Unix seconds)."""
+    """A user acting through one of their sessions until `expires_at` (Unix seconds). `subject` is `user_id` as text."""
 
     user_id: UUID
     session_id: UUID
     expires_at: int
+    subject: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", str(self.user_id))
 
 
 class TokenMissing(Unauthenticated):

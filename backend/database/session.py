@@ -37,6 +37,14 @@ class Database:
         target = translate(url)
         arguments: dict[str, Any] = {"timeout": timeout, **target.arguments}
 
+        if not target.pooled:
+            # The plans of our statements do not depend on their values (tests hold them to it), and PostgreSQL may
+            # otherwise plan each list anew: 29 µs instead of 50 where users differ much in size.
+            arguments["server_settings"] = {
+                **arguments.get("server_settings", {}),
+                "plan_cache_mode": "force_generic_plan",
+            }
+
         async def connect(*_: Any, **__: Any) -> Connection:
             with connecting():
                 return await asyncpg.connect(**arguments, connection_class=_Connection)

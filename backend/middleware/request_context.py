@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -37,6 +38,9 @@ class RequestContext:
             # Answered like the GET it stands for, without the content (RFC 9110 section 9.3.2).
             scope = {**scope, "method": "GET"}
         headers = dict(scope["headers"])
+        app = _too_large if _announces_too_much(headers) else self._app
+        # The server itself holds a body to the length that it announces.
+        receive = _counting(receive) if b"transfer-encoding" in headers else receive
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         id_header = (b"x-request-id", request_id.encode())
@@ -54,7 +58,7 @@ class RequestContext:
 
         in_request = REQUEST_ID.set(request_id)
         try:
-            await self._bounded(scope, headers, receive, send_with_id)
+            await app(scope, receive, send_with_id)
         except asyncio.CancelledError:
             # Only the server's own stopping cancels a request. What it wrote may be there: a retry must be safe.
             if not status:
@@ -76,15 +80,14 @@ class RequestContext:
             )
             REQUEST_ID.reset(in_request)
 
-    async def _bounded(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > LARGEST_BODY:
-            await framework_problem(Request(scope), 413)(scope, receive, send)
-        elif b"transfer-encoding" in headers:
-            await self._app(scope, _counting(receive), send)
-        else:
-            # The server itself holds a body to its announced length.
-            await self._app(scope, receive, send)
+
+def _announces_too_much(headers: Mapping[bytes, bytes]) -> bool:
+    length = headers.get(b"content-length", b"")
+    return length.isdigit() and int(length) > LARGEST_BODY
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    await framework_problem(Request(scope), 413)(scope, receive, send)
 
 
 def _stopping(request: Request) -> Response:
@@ -106,7 +109,7 @@ def _counting(receive: Receive) -> Receive:
     return receive_bounded
 
 
-def _request_id(headers: dict[bytes, bytes]) -> str:
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id", b"")
     return given.decode() if _ACCEPTABLE_ID.fullmatch(given) else uuid7().hex
 
@@ -119,4 +122,4 @@ def _route(scope: Scope) -> str | None:
 
 def _user(scope: Scope) -> str | None:
     identity = scope["state"].get("identity")
-    return str(identity.user_id) if isinstance(identity, Principal) else None
+    return identity.subject if isinstance(identity, Principal) else None

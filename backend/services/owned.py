@@ -10,7 +10,21 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, bindparam, exists, func, null, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import CTE
@@ -74,8 +88,9 @@ class OwnedTable:
         return [c.user_id == _OWNER, c.id == self._id, c.deleted_at.is_(None)]
 
     def _expected(self) -> ColumnElement[bool]:
-        expected = bindparam("expected", type_=ARRAY(BigInteger))
-        return or_(expected.is_(None), self._columns.revision == func.any(expected))
+        # Sent as text: arrays of bigint have the driver look up their type, on each new connection, for 30 ms and more.
+        expected = bindparam("expected", type_=ARRAY(Text))
+        return or_(expected.is_(None), self._columns.revision == func.any(cast(expected, ARRAY(BigInteger))))
 
     def _new(self, field: str) -> ColumnElement[Any]:
         return bindparam(f"new_{field}", type_=self._columns[field].type)
@@ -221,7 +236,7 @@ class OwnedRows:
     async def _write(
         self, statement: Statement, row_id: UUID, expected: Expected, new: Mapping[str, Any]
     ) -> Row | None:
-        versions = None if expected is None else list(expected)
+        versions = None if expected is None else [str(version) for version in expected]
         return await self._lane.fetch_one(statement, {"owner": self._owner, "id": row_id, "expected": versions, **new})
 
     async def _unwritten(self, row_id: UUID, expected: Expected) -> Row:
