@@ -1,150 +1,181 @@
-"""The plan of every statement that a task route runs, for users with 100,000 tasks: an index serves each."""
+"""The plan of every statement that any route sends, among 100,000 users and for those with 100,000 tasks.
 
-import json
+Applications run on a database that tells the plans as they are carried out: with the values that the driver sends,
+and with the statements that PostgreSQL runs for a foreign key.
+"""
+
 from collections.abc import AsyncIterator, Iterator, Mapping
+from statistics import median
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from uuid6 import uuid7
 
-from backend.database.fast_lane import Statement
-from backend.schemas.tasks import TaskChanges, TaskCreate
-from backend.services.tasks import TASKS
-from tests.factories.databases import clone
-from tests.integration.test_database.stage import Connection, connected
+from tests.factories.plans import Plan, explained, explaining
+from tests.factories.queries import CountQueries
+from tests.integration.test_architecture.operations import APP, OPERATIONS, REQUESTS, Operation, ids_of
+from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member
+from tests.integration.test_database.stage import TASKS, connected
+from tests.integration.test_database.statements import HERE, STATEMENTS, VARIANTS, Variant
+from tests.integration.test_docs.documents import ROOT, table_after
 
 ROWS = 21
 EXAMINED = 3 * ROWS
 """Rows that a statement may look at: those that it answers, and few besides."""
 BLOCKS = 150
 """Blocks that it may touch. To walk the owner's part of an index and find little there would take over a thousand."""
+ONE_ROW = {"alembic_version"}
+"""Tables that never have more."""
 
-USERS = """
-    WITH made AS (
-        INSERT INTO users (id, email, name)
-        SELECT id, id || '@example.com', 'Ada' FROM unnest($1::uuid[]) AS id
-        RETURNING id
+LOGGED = 1_000
+"""Bytes of write-ahead log that a create may add, besides those of pages that are logged in full."""
+
+SMALL = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reltuples < 100000 AND relname <> ALL ($1)
+"""
+INDEXES = """
+    SELECT indexrelid::regclass::text FROM pg_index
+    WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) AND NOT indisunique
+"""
+UNSERVED = """
+    SELECT conname FROM pg_constraint
+    WHERE contype = 'f' AND NOT EXISTS (
+        SELECT FROM pg_index
+        WHERE indrelid = conrelid AND indpred IS NULL
+          AND (indkey::int2[])[0:cardinality(conkey) - 1] @> conkey
     )
-    INSERT INTO revisions (user_id, revision) SELECT id, 100000 FROM made
 """
-TASKS_OF = """
-    INSERT INTO tasks (user_id, id, revision, title, created_at, completed_at)
-    SELECT $1, uuidv7(), number, 'Water the plants', now() - number * interval '1 minute',
-           CASE WHEN (number % 8334 = 1) = $2 THEN now() END
-    FROM generate_series(1, 100000) AS number
+SOMEBODY = """
+    SELECT user_id FROM sessions JOIN tasks USING (user_id) JOIN revisions USING (user_id)
+    WHERE user_id <> ALL ($1::uuid[]) LIMIT 1
 """
 
-CHANGES: Mapping[str, Any] = {
-    "title": "Feed the cat",
-    "description": "Twice",
-    "completed": True,
-    "priority": "high",
-    "due_date": "2027-03-01",
-}
-STATEMENTS: Mapping[str, Statement] = {
-    "get": TASKS.get,
-    "find": TASKS.find,
-    "trash": TASKS.trash,
-    "insert": TASKS.insert(frozenset(TaskCreate.model_fields) - {"id"}),
-    "change of all": TASKS.change(frozenset(TaskChanges.model_fields)),
-    **{f"change of {field}": TASKS.change(frozenset({field})) for field in TaskChanges.model_fields},
-}
-OWNERS: Mapping[str, UUID] = {"few completed": uuid4(), "few open": uuid4()}
 
-
+# Not for the whole session: while its applications run, the log is theirs.
 @pytest.fixture(scope="module")
-async def connection(server_url: str) -> AsyncIterator[Connection]:
-    """To a database of many users, two of whom have many tasks: of one hardly any is completed, of the other most."""
-    async with connected(await clone(server_url)) as connection:
-        await connection.execute(USERS, [*OWNERS.values(), *(uuid4() for _ in range(2_000))])
-        for case, owner in OWNERS.items():
-            await connection.execute(TASKS_OF, owner, case == "few completed")
-        await connection.execute("ANALYZE")
-        yield connection
+async def crowd(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Crowd]:
+    async with Crowd.gathered(server_url, tmp_path_factory.mktemp("crowd")) as crowd:
+        yield crowd
 
 
-@pytest.fixture(params=["force_custom_plan", "force_generic_plan"])
-async def planned(request: pytest.FixtureRequest, connection: Connection) -> None:
-    """PostgreSQL plans what the driver prepared for the values at hand, or once for all. It may do either."""
-    await connection.execute(f"SET plan_cache_mode = {request.param}")
+def requests(operation: Operation, member: Member) -> Iterator[tuple[Variant, Mapping[str, Any]]]:
+    """What of each request to the operation is sent."""
+    usual = Variant(None, lambda member: REQUESTS[operation.name](member.client))
+    for variant in (usual, *VARIANTS.get(operation.name, ())):
+        yield variant, variant.request(member)
 
 
-async def explained(connection: Connection, statement: Statement, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan of the statement, and what executing it took; it is rolled back."""
-    arguments = [await literal(connection, value) for value in statement.arguments(values)]
-    await connection.execute(f"PREPARE statement AS {statement.sql}")
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE statement ({', '.join(arguments)})"
-        plan: dict[str, Any] = json.loads(await connection.fetchval(explain))[0]["Plan"]
-    finally:
-        await transaction.rollback()
-        await connection.execute("DEALLOCATE statement")
-    return plan
+def assert_served(plan: Plan) -> None:
+    """An index leads to the rows of every table, and to little else; none is sorted."""
+    told = f"{plan.sql}\n{plan.root}"
+    assert not plan.kinds() & {"Sort", "Incremental Sort"}, told
+    read = [node for node in plan.scans() if node["Relation Name"] not in ONE_ROW]
+    assert {node["Node Type"] for node in read} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, told
+    assert plan.examined() <= EXAMINED, told
+    assert plan.blocks() <= BLOCKS, told
 
 
-async def literal(connection: Connection, value: Any) -> str:
-    return str(await connection.fetchval("SELECT quote_nullable($1::text)", None if value is None else str(value)))
+async def test_every_table_is_large(crowd: Crowd) -> None:
+    async with connected(crowd.url) as connection:
+        small = [row[0] for row in await connection.fetch(SMALL, list(ONE_ROW))]
+
+    assert small == [], "Fill these in tests/integration/test_database/crowd.py: plans for an empty table tell nothing"
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
-
-
-def examined(plan: dict[str, Any]) -> float:
-    """How many rows of tables the plan has looked at."""
-    removed = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
-    rows: Iterator[float] = (
-        node["Actual Loops"] * (node["Actual Rows"] + sum(node.get(name, 0) for name in removed))
-        for node in nodes(plan)
-        if "Relation Name" in node and node["Node Type"] != "ModifyTable"
-    )
-    return sum(rows)
-
-
-def assert_served(plan: dict[str, Any]) -> None:
-    """An index leads to the rows, and to little else; none is sorted."""
-    kinds = {node["Node Type"] for node in nodes(plan)}
-    told = json.dumps(plan, indent=1)
-    assert not kinds & {"Seq Scan", "Sort", "Incremental Sort"}, told
-    assert kinds & {"Index Scan", "Index Only Scan"}, told
-    assert examined(plan) <= EXAMINED, told
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= BLOCKS, told
-
-
-@pytest.mark.usefixtures("planned")
-@pytest.mark.parametrize("resumed", [False, True], ids=["first page", "deep page"])
-@pytest.mark.parametrize("equal", [{}, {"completed": True}, {"completed": False}], ids=["all", "completed", "open"])
-@pytest.mark.parametrize("case", OWNERS)
-async def test_a_page_is_read_from_an_index(
-    connection: Connection, case: str, equal: Mapping[str, Any], resumed: bool
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+async def test_an_index_serves_every_statement_of_an_operation(
+    crowd: Crowd, operation: Operation, mode: str, count_queries: CountQueries
 ) -> None:
-    values = {"owner": OWNERS[case], "rows": ROWS, **{f"new_{name}": value for name, value in equal.items()}}
-    if resumed:
-        middle = "SELECT created_at, id FROM tasks WHERE user_id = $1 ORDER BY created_at DESC OFFSET 50000 LIMIT 1"
-        place = await connection.fetchrow(middle, OWNERS[case])
-        assert place is not None
-        values |= {"after_instant": place["created_at"], "after_id": place["id"]}
+    found = set()
+    for case in OWNERS:
+        async with crowd.member(mode, case) as member:
+            for variant, sent in requests(operation, member):
+                ids = variant.ids(member) if variant.ids else await ids_of(member.client, operation)
+                path = operation.path.format(user_id="me", **ids)
+                with explained() as plans, count_queries() as queries:
+                    reply = await member.client.request(operation.method, path, **sent)
+                assert reply.is_success if variant.status is None else reply.status_code == variant.status, reply.text
+                assert {plan.sql for plan in plans} >= set(queries)
+                for plan in plans:
+                    assert_served(plan)
+                found |= {plan.summary() for plan in plans}
 
-    plan = await explained(connection, TASKS.page(frozenset(equal), resumed=resumed), values)
-
-    assert_served(plan)
-    assert plan["Actual Rows"] > 0
+    advice = f'If these are right, STATEMENTS in {HERE} says "{operation.name}": {sorted(found)}'
+    assert STATEMENTS.get(operation.name, set()) == found, advice
 
 
-@pytest.mark.usefixtures("planned")
-@pytest.mark.parametrize("there", [True, False], ids=["there", "not there"])
-@pytest.mark.parametrize("name", STATEMENTS)
-async def test_a_task_is_found_by_an_index(connection: Connection, name: str, there: bool) -> None:
-    owner = OWNERS["few completed"]
-    some = await connection.fetchval("SELECT id FROM tasks WHERE user_id = $1 AND completed_at IS NULL LIMIT 1", owner)
-    values = {"owner": owner, "id": some if there else uuid7(), "expected": None}
+def test_statements_are_of_routes_that_there_are() -> None:
+    names = {operation.name for operation in OPERATIONS}
+    assert STATEMENTS.keys() | VARIANTS.keys() <= names
 
-    plan = await explained(connection, STATEMENTS[name], values | {f"new_{field}": CHANGES[field] for field in CHANGES})
 
-    assert_served(plan)
-    assert plan["Actual Rows"] == (there != name.startswith("insert"))
+@pytest.mark.parametrize(
+    "operation", [operation for operation in OPERATIONS if str(operation.path).startswith("/api/")], ids=str
+)
+async def test_whatever_a_request_may_say_is_said(crowd: Crowd, operation: Operation) -> None:
+    async with crowd.member(MODES[0], "few open") as member:
+        sent = [parts for _, parts in requests(operation, member)]
+    document = APP.openapi()["paths"][operation.path][operation.method.lower()]
+
+    said = {name for parts in sent for kind in ("params", "json", "data") for name in parts.get(kind, ())}
+
+    assert set(may_say(document)) <= said, f"Add a request to VARIANTS in {HERE}"
+
+
+def may_say(operation: Mapping[str, Any]) -> Iterator[str]:
+    """The parameters of the query and the fields of the body."""
+    yield from (parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = content["schema"]
+        while "$ref" in schema:
+            schema = APP.openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        yield from schema.get("properties", ())
+
+
+async def test_every_index_that_holds_no_rule_serves_a_statement(crowd: Crowd) -> None:
+    async with connected(crowd.url) as connection:
+        indexes = {row[0] for row in await connection.fetch(INDEXES)}
+
+    used = {name for does in STATEMENTS.values() for one in does for name in one.partition(": ")[2].split(", ")}
+
+    assert indexes
+    assert indexes - used == set(), "Nothing uses these, and every write pays for them"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) -> None:
+    async with connected(explaining(crowd.url, mode)) as connection:
+        assert await connection.fetch(UNSERVED) == []
+        somebody = await connection.fetchval(SOMEBODY, list(OWNERS.values()))
+        with explained() as plans:
+            await connection.execute("DELETE FROM users WHERE id = $1", somebody)
+
+    assert {plan.summary().partition(":")[0] for plan in plans} == {
+        "delete users",
+        "delete revisions",
+        "delete sessions",
+        "delete tasks",
+    }
+    for plan in plans:
+        assert_served(plan)
+
+
+async def test_a_create_logs_little(crowd: Crowd) -> None:
+    async with crowd.member(MODES[0], "few open") as member:
+        logged = []
+        for number in range(20):
+            with explained() as plans:
+                await member.client.post(TASKS, json={"title": f"Water plant {number}", "due_date": "2027-03-01"})
+            if all(plan.is_clean() for plan in plans):
+                logged.append(sum(plan.logged() for plan in plans))
+
+    # Of many, since one may split a page of an index.
+    assert median(logged) <= LOGGED, logged
+
+
+def test_the_document_lists_every_statement() -> None:
+    rows = [[f"`{name}`", "<br>".join(f"`{one}`" for one in sorted(does))] for name, does in STATEMENTS.items()]
+    table = "\n".join(f"| {name} | {does} |" for name, does in rows)
+
+    assert table_after("## Statements", ROOT / "docs/performance.md") == rows, f"It should say:\n{table}"

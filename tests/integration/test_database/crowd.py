@@ -1,0 +1,150 @@
+"""100,000 users in a database, two of them with 100,000 tasks; and applications that tell its plans."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from fastapi import FastAPI
+
+from backend.auth.jwt_handler import AccessTokens
+from backend.domain.pagination import Position, encode_cursor
+from backend.services.sessions import open_session
+from tests.factories.applications import SECRET, running, settings_for
+from tests.factories.clients import PASSWORD_HASH, Client, client_for
+from tests.factories.databases import clone, execute, named
+from tests.factories.plans import explaining
+from tests.integration.test_database.stage import Connection, connected
+
+MODES = ("force_custom_plan", "force_generic_plan")
+"""PostgreSQL plans what the driver prepared for the values at hand, or once for all. It may do either."""
+
+OWNERS: Mapping[str, UUID] = {"few completed": UUID(int=1), "few open": UUID(int=2)}
+"""Those with many tasks: of one hardly any is completed, of the other most."""
+
+CROWD = "crowd"
+"""The name of the database that the others are copies of."""
+
+# Checking each row's foreign keys would take longer than writing the rows.
+UNCHECKED = "SET session_replication_role = replica"
+USERS = """
+    WITH ids AS (SELECT unnest($1::uuid[]) AS id UNION ALL SELECT uuidv7() FROM generate_series(1, 100000)),
+    users AS (
+        INSERT INTO users (id, email, name, password_hash)
+        SELECT id, id || '@example.com', 'Ada', $2 FROM ids RETURNING id
+    ),
+    counted AS (INSERT INTO revisions (user_id, revision) SELECT id, 100000 FROM users),
+    written AS (
+        INSERT INTO tasks (user_id, id, revision, title)
+        SELECT id, uuidv7(), 1, 'Water the plants' FROM users WHERE get_byte(uuid_send(id), 15) < 128
+    )
+    INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
+    SELECT id, uuidv7(), '\\x00', '\\x00', now(), now() FROM users
+"""
+TASKS_OF = """
+    INSERT INTO tasks (user_id, id, revision, title, created_at, completed_at, deleted_at)
+    SELECT $1, uuidv7(), number, 'Water the plants', now() - number * interval '1 minute',
+           CASE WHEN (number % 8334 = 1) = $2 THEN now() END, CASE WHEN number = 50 THEN now() END
+    FROM generate_series(1, 100000) AS number
+"""
+SESSIONS_OF = """
+    INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
+    SELECT $1, uuidv7(), '\\x00', '\\x00', now(), now() FROM generate_series(1, 100000)
+"""
+
+SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
+TRASHED = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NOT NULL"
+MIDDLE = """
+    SELECT created_at, id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL
+    ORDER BY created_at DESC, id DESC OFFSET 50000 LIMIT 1
+"""
+
+
+async def crowded(server_url: str) -> str:
+    """A database of the crowd; gives its URL. The first worker gathers it, and each has a copy."""
+    copy = f"test_{uuid4().hex}"
+    async with connected(server_url) as server:
+        await server.execute("SELECT pg_advisory_lock(1)")
+        if not await server.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", CROWD):
+            url = await clone(server_url)
+            await fill(url)
+            await server.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} RENAME TO {CROWD}")
+        await server.execute(f"CREATE DATABASE {copy} TEMPLATE {CROWD} STRATEGY FILE_COPY")
+    return named(server_url, copy)
+
+
+async def fill(url: str) -> None:
+    async with connected(url) as connection:
+        await connection.execute(UNCHECKED)
+        await connection.execute(USERS, list(OWNERS.values()), PASSWORD_HASH)
+        for case, owner in OWNERS.items():
+            await connection.execute(TASKS_OF, owner, case == "few completed")
+        await connection.execute(SESSIONS_OF, OWNERS["few open"])
+        await connection.execute("ANALYZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of those with many tasks, signed in."""
+
+    client: Client
+    places: "Places"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of one with many tasks: a task of theirs, one in their trash, and a cursor half-way down their list."""
+
+    task_id: UUID
+    trashed_id: UUID
+    cursor: str
+
+    @classmethod
+    async def of(cls, connection: Connection, owner: UUID) -> "Places":
+        row = await connection.fetchrow(MIDDLE, owner)
+        assert row is not None
+        cursor = encode_cursor(Position(row["created_at"], row["id"]))
+        return cls(await connection.fetchval(SOME, owner), await connection.fetchval(TRASHED, owner), cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The database, and for each mode of planning an application on it."""
+
+    url: str
+    applications: Mapping[str, FastAPI]
+    places: Mapping[str, Places]
+
+    @classmethod
+    @asynccontextmanager
+    async def gathered(cls, server_url: str, logs: Path) -> AsyncIterator["Crowd"]:
+        url = await crowded(server_url)
+        async with AsyncExitStack() as stack:
+            async with connected(url) as connection:
+                places = {case: await Places.of(connection, owner) for case, owner in OWNERS.items()}
+            starting = {mode: running(settings_for(explaining(url, mode)), logs / mode) for mode in MODES}
+            yield cls(url, {mode: await stack.enter_async_context(start) for mode, start in starting.items()}, places)
+
+    @asynccontextmanager
+    async def member(self, mode: str, case: str) -> AsyncIterator[Member]:
+        """Somebody with many tasks, on connections that are open already: opening one takes statements of its own."""
+        app = self.applications[mode]
+        async with client_for(app) as client:
+            client.user_id, client.email = OWNERS[case], f"{uuid4().hex}@example.com"
+            # Each time another, of which what is registered in its name is new.
+            await execute(self.url, f"UPDATE users SET email = '{client.email}' WHERE id = '{client.user_id}'")
+            await sign_in(app, client)
+            for path in ("/api/v1/users/me", "/api/v1/users/me/tasks?limit=1"):
+                assert (await client.get(path)).status_code == 200
+            yield Member(client, self.places[case])
+
+
+async def sign_in(app: FastAPI, client: Client) -> None:
+    """Open a session for the client."""
+    async with app.state.database.begin() as session:
+        token = open_session(session, client.user_id, None)
+    client.refresh_token = str(token)
+    client.access_token = AccessTokens(SECRET).issue(client.user_id, token.session_id)
+    client.headers["Authorization"] = f"Bearer {client.access_token}"

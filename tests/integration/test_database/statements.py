@@ -1,0 +1,132 @@
+"""Every statement that a route sends, with the indexes that serve it; and the requests that bring each about."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from uuid_utils.compat import uuid7
+
+from backend.schemas.tasks import TaskChanges
+from tests.factories.clients import PASSWORD
+from tests.integration.test_database.crowd import Member
+
+HERE = "tests/integration/test_database/statements.py"
+
+TASK_READ = "select tasks: tasks_pkey"
+TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
+
+STATEMENTS: Mapping[str, set[str]] = {
+    "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
+    "get_task": {TASK_READ},
+    "create_task": {
+        "insert tasks, update revisions: revisions_pkey, tasks_pkey",
+        "lock revisions: revisions_pkey",
+        TASK_READ,
+    },
+    "put_task": {TASK_WRITTEN, TASK_READ},
+    "update_task": {TASK_WRITTEN, TASK_READ},
+    "complete_task": {TASK_WRITTEN, TASK_READ},
+    "delete_task": {TASK_WRITTEN, TASK_READ},
+    "get_me": {"select users: users_pkey"},
+    "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
+    "register_user": {"insert users", "insert revisions", "insert sessions", "lock users: users_pkey"},
+    "login": {"select users: users_lower_email_key", "insert sessions", "lock users: users_pkey"},
+    "issue_token": {
+        "lock sessions: sessions_pkey",
+        "update sessions: sessions_pkey",
+        "select users: users_lower_email_key",
+        "insert sessions",
+        "lock users: users_pkey",
+    },
+    "logout": {"lock sessions: sessions_pkey", "update sessions: sessions_pkey"},
+    "get_readiness": {"select alembic_version"},
+    "get_health": {"select alembic_version"},
+}
+"""What the route of a name does to which tables, and the indexes that lead to their rows; foreign keys' checks too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A request that may send other statements than others, and the status of its answer.
+
+    `request` gives what of it is sent, and `ids` what stands in its path, if that is no object made for it.
+    """
+
+    status: int | None  # or success
+    request: Callable[[Member], Mapping[str, Any]] = lambda _: {}
+    ids: Callable[[Member], Mapping[str, Any]] | None = None
+
+
+def _nowhere(_: Member) -> Mapping[str, Any]:
+    return {"task_id": uuid7()}
+
+
+CHANGES: Mapping[str, Any] = {
+    "title": "Feed the cat",
+    "description": "Twice",
+    "completed": True,
+    "priority": "high",
+    "due_date": "2027-03-01",
+}
+MISMATCH = {"If-Match": '"999999999"'}
+
+
+def _page(asked: Mapping[str, Any], *, deep: bool) -> Variant:
+    return Variant(200, lambda member: {"params": {**asked, **({"cursor": member.places.cursor} if deep else {})}})
+
+
+def _change(changes: Mapping[str, Any]) -> Variant:
+    return Variant(200, lambda _: {"json": changes})
+
+
+PAGES = [
+    _page({"limit": 20, **filters}, deep=deep)
+    for filters in ({}, {"completed": "true"}, {"completed": "false"})
+    for deep in (False, True)
+]
+"""The first page and one half-way down, of all, of the completed and of the open."""
+
+CHANGING = [
+    *(_change({name: CHANGES[name]}) for name in TaskChanges.model_fields),
+    _change(CHANGES),
+    _change({}),
+    Variant(404, lambda _: {"json": CHANGES}, _nowhere),
+    Variant(412, lambda _: {"json": CHANGES, "headers": MISMATCH}),
+]
+
+VARIANTS: Mapping[str, Sequence[Variant]] = {
+    "list_tasks": PAGES,
+    "get_task": [Variant(404, ids=_nowhere)],
+    "create_task": [
+        Variant(201, lambda _: {"json": {**CHANGES, "id": str(uuid7())}}),
+        Variant(200, lambda member: {"json": {"title": "Again", "id": str(member.places.task_id)}}),
+        Variant(409, lambda member: {"json": {"title": "Again", "id": str(member.places.trashed_id)}}),
+    ],
+    "update_task": CHANGING,
+    "put_task": CHANGING,
+    "complete_task": [
+        Variant(200),
+        Variant(200, lambda _: {"json": {"completed": False}}),
+        Variant(404, ids=_nowhere),
+        Variant(412, lambda _: {"headers": MISMATCH}),
+    ],
+    "delete_task": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "update_me": [
+        Variant(200, lambda _: {"json": {"name": uuid4().hex}}),
+        Variant(200, lambda _: {"json": {}}),
+        Variant(412, lambda _: {"json": {"name": "Eve"}, "headers": MISMATCH}),
+    ],
+    "login": [Variant(401, lambda _: {"json": {"email": "nobody@example.com", "password": PASSWORD}})],
+    "issue_token": [
+        Variant(
+            200,
+            lambda member: {"data": {"grant_type": "password", "username": member.client.email, "password": PASSWORD}},
+        ),
+        Variant(
+            400, lambda member: {"data": {"grant_type": "refresh_token", "refresh_token": member.client.refresh_token}}
+        ),
+    ],
+    "logout": [Variant(204)],
+}
+"""By the name of the route, sent after the request in `REQUESTS` and in this order."""
