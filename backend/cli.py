@@ -11,13 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backend.process import Refusal, Signals, Stopped, in_background, listening
+from backend.process import Refusal, Signals, Stopped, in_background, listening, raise_file_limit
 
 if TYPE_CHECKING:
     from backend.config.settings import Settings
@@ -61,17 +60,26 @@ def serve() -> None:
     settings = _settings()
     if settings.database_url is not None and settings.jwt_secret is None:
         raise Refusal(f"DATABASE_URL is set and JWT_SECRET is not: set it to {SECRET_ADVICE}")
+    raise_file_limit()
     with ExitStack() as stack:
         stack.callback(signals.ignore)
         database = stack.enter_context(_claimed(settings))
         listener = stack.enter_context(listening(settings.host, settings.port))
-        settings = _with_database(settings, database, signals, meanwhile=lambda: import_module("backend.serving"))
+        settings = _with_database(settings, database, signals, meanwhile=lambda: _load(settings))
         from backend.serving import serve_alone, serve_with_workers
 
         _upgrade(settings)
         typer.echo(_greeting(settings, database))
         run = serve_with_workers if settings.web_concurrency > 1 else serve_alone
         run(settings, listener, signals.pass_to)
+
+
+def _load(settings: Settings) -> None:
+    from backend.serving import application
+
+    # Workers import the application themselves: whoever minds them does without.
+    if settings.web_concurrency == 1:
+        application()
 
 
 @cli.command()

@@ -1,13 +1,17 @@
-"""What the process has from the system: signals, and the socket it listens on."""
+"""What the process has from the system: signals, files, and the socket it listens on."""
 
 import errno
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+if sys.platform != "win32":
+    import resource
 
 HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """The end of the terminal. Windows has no such signal."""
@@ -98,6 +102,18 @@ def in_background[T](work: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=run, daemon=True).start()
     return future
+
+
+def raise_file_limit() -> None:
+    """Have as many files and connections as this user may: the usual 1,024 are too few for 1,000 clients.
+
+    Programs that we start have as many.
+    """
+    if sys.platform == "win32":
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says "infinity" and refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -163,6 +164,25 @@ def test_several_workers_serve_and_stop_together(data_dir: Path, serve: Serve) -
     assert donewell.stop() == 0
     assert time.monotonic() - began < 5
     assert alive_of(family) == []
+
+
+def test_it_serves_more_connections_than_the_usual_limit_of_files_allows(data_dir: Path, serve: Serve) -> None:
+    donewell = serve(data_dir, command=("/bin/sh", "-c", 'ulimit -S -n 100 && exec "$@"', "sh", *DONEWELL))
+    donewell.greeting()
+    with contextlib.ExitStack() as stack:
+        for _ in range(150):
+            connection = http.client.HTTPConnection("127.0.0.1", donewell.port, timeout=START_LIMIT)
+            stack.callback(connection.close)
+            connection.request("GET", "/health/live")
+            response = connection.getresponse()
+            assert response.status == 200
+            response.read()
+
+
+def test_who_minds_the_workers_has_not_imported_the_application() -> None:
+    program = "import sys, backend.cli, backend.serving; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert not {"fastapi", "sqlalchemy", "structlog"} & set(imported.split())
 
 
 def test_nothing_outlives_a_killed_parent(data_dir: Path, serve: Serve) -> None:
