@@ -27,7 +27,7 @@ class NotYours(Forbidden):
 
 async def identity(request: Request) -> Principal:
     """Who is asking. Raises what the middleware found wrong with their token."""
-    found: Principal | Unauthenticated = request.state.identity
+    found: Principal | Unauthenticated = request.scope["state"]["identity"]
     if isinstance(found, Principal):
         return found
     raise found

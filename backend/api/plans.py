@@ -1,7 +1,7 @@
 """Plans: what FastAPI does for a route, laid out once as a list of calls and where their arguments come from."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from inspect import iscoroutinefunction, signature
@@ -76,7 +76,8 @@ class Plan:
             return self._places[call]
         if not iscoroutinefunction(call) or _asks_for_more(dependant):
             raise _Unknown
-        results = [(inner.name or "", self._add(inner)) for inner in dependant.dependencies]
+        called = [(inner.name, self._add(inner)) for inner in dependant.dependencies]
+        results = [(name, place) for name, place in called if name is not None]
         # Not before the dependencies: whoever may not ask is told so, whatever is wrong with the rest.
         results += [
             (field.name, self._append(_body(field), [("request", _itself)], ())) for field in dependant.body_params
@@ -97,14 +98,27 @@ class Plan:
 
 
 def plan(route: RouteContext) -> Plan | None:
-    """The plan of a route that makes its own response; None for what only FastAPI knows how to do."""
+    """The plan of a route that makes its own response; None for what only FastAPI knows how to do.
+
+    Neither `dependency_overrides` nor a `route_class` of one's own is looked at: nothing here has them.
+    """
     dependant: Dependant | None = getattr(route, "dependant", None)
     if dependant is None or dependant.call is None or signature(dependant.call).return_annotation is not Response:
+        return None
+    parts = list(_parts(dependant))
+    # Several share what FastAPI divides among them.
+    if sum(len(part.body_params) for part in parts) > 1 or sum(len(part.query_params) for part in parts) > 1:
         return None
     try:
         return Plan(route.path_format or "", dependant)
     except _Unknown:
         return None
+
+
+def _parts(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for inner in dependant.dependencies:
+        yield from _parts(inner)
 
 
 def _asks_for_more(dependant: Dependant) -> bool:
@@ -159,7 +173,7 @@ def _query(field: ModelField) -> Reader:
 
 def _body(field: ModelField) -> Call:
     info = field.field_info
-    if type(info) is not params.Body:
+    if type(info) is not params.Body or info.embed:
         raise _Unknown
 
     async def read(request: Request) -> Any:
@@ -167,7 +181,7 @@ def _body(field: ModelField) -> Call:
             raw = await _content(request)
             if not raw and not info.is_required():
                 return info.get_default(call_default_factory=True)
-            if (b"content-type", b"application/json") not in request.scope["headers"]:
+            if [value for name, value in request.scope["headers"] if name == b"content-type"] != [b"application/json"]:
                 raise NotPlain
             # Not the bytes, for which json would first find out their encoding.
             return _valid(field, json.loads(raw.decode()))

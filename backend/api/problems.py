@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
     """Let every error of the application end here. Unexpected ones reach the request context middleware first."""
     app.exception_handler(DonewellError)(domain_problem)
     app.exception_handler(RequestValidationError)(_validation_error)
-    app.exception_handler(HTTPException)(_http_exception)
+    app.exception_handler(HTTPException)(http_problem)
 
 
 async def domain_problem(request: Request, error: DonewellError) -> Response:
@@ -184,7 +184,7 @@ def _fault(fault: Mapping[str, Any]) -> Fault:
     return Fault(".".join(path) or str(fault["loc"][0]), fault["type"], fault["msg"])
 
 
-async def _http_exception(request: Request, error: HTTPException) -> Response:
+async def http_problem(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(request) or {"GET", "HEAD"}))

@@ -4,8 +4,10 @@ A list of 20 rows costs a quarter of what a session makes of it (docs/decisions/
 SQLAlchemy Core against the same tables as everywhere; here they become SQL text and the order of its parameters.
 """
 
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 import asyncpg
@@ -21,6 +23,9 @@ type Connection = asyncpg.Connection[asyncpg.Record]
 type Connect = Callable[..., Coroutine[Any, Any, Connection]]
 type Pool = asyncpg.Pool[asyncpg.Record]
 type PooledConnection = PoolConnectionProxy[asyncpg.Record]
+
+LONGEST_REST = 60.0
+"""Seconds for which a connection is kept without use. What lies between may drop one that rests, and say nothing."""
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -51,8 +56,9 @@ class FastLane:
         self._gate = gate
         self._size = size
         self._opened: Pool | None = None
-        # Taken from the pool and ready: to give one back and take it again costs as much as a short statement.
-        self._ready: list[PooledConnection] = []
+        # Taken from the pool and not given back, which would cost as much as a short statement; the last used last.
+        self._kept: deque[tuple[PooledConnection, float]] = deque()
+        self._closing = False
 
     async def open(self) -> None:
         """Make ready, connecting to nothing. Not before: asyncpg binds a pool to the event loop it is created in."""
@@ -62,13 +68,15 @@ class FastLane:
 
     async def close(self) -> None:
         """Give up every connection, once nobody uses it."""
-        while self._ready:
-            await self._pool.release(self._ready.pop())
+        self._closing = True
+        while self._kept:
+            await self._pool.release(self._kept.pop()[0])
         await self._pool.close()
 
     def checked_out(self) -> int:
         """How many connections are in use."""
-        return self._pool.get_size() - self._pool.get_idle_size() - len(self._ready)
+        kept = sum(not _is_lost(connection) for connection, _ in self._kept)
+        return self._pool.get_size() - self._pool.get_idle_size() - kept
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """Every row. Raises `Overloaded` or `DatabaseUnavailable` as the gate does."""
@@ -91,22 +99,36 @@ class FastLane:
                 with suppress(TimeoutError):
                     await self._pool.release(connection, timeout=GRACE)
                 raise
-            self._ready.append(connection)
+            await self._keep(connection)
             return cast(list[Row], rows)
 
     async def _take(self) -> PooledConnection:
-        while self._ready:
-            connection = self._ready.pop()
-            if not connection.is_closed():
+        while self._kept:
+            connection, since = self._kept.pop()
+            if not _is_lost(connection) and monotonic() - since < LONGEST_REST:
                 return connection
             await self._pool.release(connection)
         return await self._pool.acquire()
+
+    async def _keep(self, connection: PooledConnection) -> None:
+        now = monotonic()
+        self._kept.append((connection, now))
+        # What load there is does without the one that has rested longest: the pool closes it in time.
+        if self._closing or now - self._kept[0][1] > LONGEST_REST:
+            await self._pool.release(self._kept.popleft()[0])
 
     @property
     def _pool(self) -> Pool:
         if self._opened is None:
             raise RuntimeError("The database has not been opened")
         return self._opened
+
+
+def _is_lost(connection: PooledConnection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back already
+        return True
 
 
 async def _keep_as_it_is(_: Any) -> None:

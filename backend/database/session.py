@@ -20,6 +20,13 @@ from backend.domain.errors import DatabaseUnavailable, Overloaded
 log = structlog.get_logger()
 
 
+GENERIC_PLANS = """
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', false) WHERE current_setting('plan_cache_mode') = 'auto'
+"""
+"""The plans of our statements do not depend on their values (tests hold them to it), and PostgreSQL may otherwise plan
+a list anew each time: 50 µs instead of 29 where users differ much in size. No start-up parameter: poolers refuse it."""
+
+
 class _Connection(asyncpg.Connection):
     """Says farewell within `GRACE`, whatever its pool allows: the database may be there and not answer."""
 
@@ -37,17 +44,16 @@ class Database:
         target = translate(url)
         arguments: dict[str, Any] = {"timeout": timeout, **target.arguments}
 
-        if not target.pooled:
-            # The plans of our statements do not depend on their values (tests hold them to it), and PostgreSQL may
-            # otherwise plan each list anew: 29 µs instead of 50 where users differ much in size.
-            arguments["server_settings"] = {
-                **arguments.get("server_settings", {}),
-                "plan_cache_mode": "force_generic_plan",
-            }
-
         async def connect(*_: Any, **__: Any) -> Connection:
             with connecting():
-                return await asyncpg.connect(**arguments, connection_class=_Connection)
+                connection = await asyncpg.connect(**arguments, connection_class=_Connection)
+            if not target.pooled:
+                try:
+                    await connection.execute(GENERIC_PLANS)
+                except BaseException:
+                    connection.terminate()
+                    raise
+            return connection
 
         self._last_call = timeout + 2 * GRACE
         self._gates = [Gate(pool_size, queue_limit, timeout) for _ in range(2)]

@@ -17,6 +17,7 @@ from backend.middleware.auth_middleware import AuthMiddleware
 from backend.middleware.request_context import RequestContext
 from tests.factories.applications import SECRET
 from tests.factories.clients import Client, client_for
+from tests.integration.test_architecture.bare_server import asked
 from tests.integration.test_architecture.operations import OPERATIONS, PROTECTED, Operation, ids_of, send
 
 OWNED = [operation for operation in PROTECTED if "user_id" in operation.parameters]
@@ -131,7 +132,7 @@ async def test_a_list_is_what_fastapi_makes_of_the_query(
     assert told(await owner.get(url)) == told(await fastapi_alone.get(url))
 
 
-BODIES: Mapping[str, tuple[bytes, Mapping[str, str]]] = {
+BODIES: Mapping[str, tuple[bytes, Mapping[str, str] | list[tuple[str, str]]]] = {
     "plain": (b'{"title": "x"}', JSON),
     "empty": (b"", {}),
     "empty JSON": (b"", JSON),
@@ -158,13 +159,14 @@ BODIES: Mapping[str, tuple[bytes, Mapping[str, str]]] = {
     "form": (b"title=x", {"Content-Type": "application/x-www-form-urlencoded"}),
     "text/plain": (b'{"title": "x"}', {"Content-Type": "text/plain"}),
     "no type": (b'{"title": "x"}', {}),
+    "two types": (b'{"title": "x"}', [("Content-Type", "text/plain"), *JSON.items()]),
     "completed": (b'{"completed": true}', JSON),
 }
 
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize(
-    "operation", [operation for operation in OWNED if operation.method in ("POST", "PATCH")], ids=str
+    "operation", [operation for operation in OWNED if operation.method in ("POST", "PATCH", "PUT")], ids=str
 )
 async def test_a_body_is_what_fastapi_makes_of_it(
     owner: Client, fastapi_alone: httpx.AsyncClient, operation: Operation, body: str
@@ -247,3 +249,20 @@ async def test_whoever_may_not_ask_is_told_so_before_the_body_is_read(anonymous:
     reply = await anonymous.post(TASKS, content=b"{", headers=JSON)
 
     assert reply.status_code == 401
+
+
+async def test_what_is_too_long_in_its_only_piece_is_refused_at_once(app: FastAPI, owner: Client) -> None:
+    headers = [
+        (b"authorization", owner.headers["Authorization"].encode()),
+        (b"content-type", b"application/json"),
+        (b"transfer-encoding", b"chunked"),
+    ]
+
+    assert await asked(app, TASKS, body=b" " * (1024 * 1024 + 1), headers=headers) == 413
+
+
+async def test_below_another_root_the_paths_are_fastapis_to_find(app: FastAPI, owner: Client) -> None:
+    headers = [(b"authorization", owner.headers["Authorization"].encode())]
+
+    assert await asked(app, f"/other{TASKS}", headers=headers, root_path="/other") == 200
+    assert await asked(app, TASKS, headers=headers, root_path="/api") == 404

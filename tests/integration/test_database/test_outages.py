@@ -86,14 +86,11 @@ async def test_backends_killed_while_idle_are_replaced(stage: Stage, lane: Lane)
     async with stage.application(database_pool_size=3, database_timeout=2 * LIMIT) as (app, client):
         await asyncio.gather(*(lane.write(client) for _ in range(9)))
         await stage.end_backends()
+        await asyncio.sleep(0.01)  # for the news to arrive
 
         replies = await asyncio.gather(*(lane.write(client) for _ in range(9)))
 
-        if lane is LANES["session lane"]:
-            # It looks before it leaps; the fast lane saves the round trip, and may notice too late.
-            assert {reply.status_code for reply in replies} == {200}
-        assert [reply.text for reply in replies if not (reply.is_success or is_refusal(reply))] == []
-        await recovered(lane, client)
+        assert {reply.status_code for reply in replies} <= {200, 201}
         assert app.state.database.checked_out() == 0
     assert stage.failures() == []
 
