@@ -17,7 +17,13 @@ async def asked(app: ASGIApp, path: str, *, body: bytes = b"", headers: Any = ()
     async def send(message: Any) -> None:
         statuses.append(message.get("status", 0))
 
-    kind: dict[str, Any] = {"type": "http", "method": "POST" if body else "GET", "path": path, "query_string": b"", "state": {}}
+    kind: dict[str, Any] = {
+        "type": "http",
+        "method": "POST" if body else "GET",
+        "path": path,
+        "query_string": b"",
+        "state": {},
+    }
     async with asyncio.timeout(5):
         await app({**kind, "root_path": "", "headers": list(headers), **scope}, receive, send)
     return statuses[0]
