@@ -35,6 +35,7 @@ from backend.services.tasks import TASKS
 
 RECORD = Path(__file__).with_name("layers.json")
 TOLERANCE = 1.4
+ATTEMPTS = 3
 ROUNDS = 60
 REQUESTS = 30
 """In each round, of each operation: short rounds, so that some are undisturbed."""
@@ -161,23 +162,43 @@ async def measure(url: str) -> dict[str, float]:
             await connection.close()
 
 
-def main(*, record: bool = False) -> None:
-    """Measure, tell, and compare or record; exit with 1 when something has become too dear."""
-    # On one processor with the database: which of them wakes the other, and where, would decide a third of the figure.
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def attempt() -> dict[str, float]:
+    """The ratios, from a server and a database of their own."""
     with tempfile.TemporaryDirectory() as directory, EmbeddedPostgres(Path(directory) / "postgres") as server:
         migrate.upgrade(server.url)
-        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
-            found = uvloop.run(measure(server.url))
+        return uvloop.run(measure(server.url))
+
+
+def main(*, record: bool = False) -> None:
+    """Measure, tell, and compare or record; exit with 1 when something has become too dear."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        dear = compared(record=record)
+    raise typer.Exit(1 if dear else 0)
+
+
+def compared(*, record: bool) -> list[str]:
+    """Tell what each operation costs, and give those that have become too dear. `record` first records anew."""
+    # On one processor with the database: which of them wakes the other, and where, would decide a third of the figure.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    found = attempt()
     if record:
         RECORD.write_text(json.dumps(found, indent=2) + "\n")
     recorded: dict[str, float] = json.loads(RECORD.read_text())
     if found.keys() != recorded.keys():
         raise typer.BadParameter(f"{RECORD.name} is of other operations: record anew")
-    dear = [name for name, ratio in found.items() if ratio > TOLERANCE * recorded[name]]
+    for _ in range(ATTEMPTS - 1):
+        if not _dear(found, recorded):
+            break
+        # Somebody else may have had the processor's caches all the while; what has really become dearer stays so.
+        found = {name: min(found[name], ratio) for name, ratio in attempt().items()}
+    dear = _dear(found, recorded)
     for name, ratio in found.items():
         typer.echo(f"{name:10}{ratio:6.2f} times bare, recorded {recorded[name]:.2f}{'  TOO DEAR' * (name in dear)}")
-    raise typer.Exit(1 if dear else 0)
+    return dear
+
+
+def _dear(found: Mapping[str, float], recorded: Mapping[str, float]) -> list[str]:
+    return [name for name, ratio in found.items() if ratio > TOLERANCE * recorded[name]]
 
 
 if __name__ == "__main__":
