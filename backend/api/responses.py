@@ -10,10 +10,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.queries import remembered
 from backend.domain.pagination import Page
-
-LONGEST_REMEMBERED = 200
-"""Bytes of a query string up to which what is left of it without its cursor is remembered."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,8 +50,7 @@ def many(request: Request, page: Page) -> Response:
     content = _encode(_objects(page.rows))
     if page.next_cursor is None:
         return _Json(content)
-    raw = request.scope["query_string"]
-    query = _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _without_cursor(raw)
+    query = _without_cursor(request.scope["query_string"])
     link = f'<{path_of(request)}?{query}cursor={page.next_cursor}>; rel="next"'
     return _Json(content, headers=[(b"link", link.encode())])
 
@@ -71,12 +68,10 @@ def _struct(names: tuple[str, ...]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Row", names)
 
 
+@remembered
 def _without_cursor(query: bytes) -> str:
     others = [(name, value) for name, value in QueryParams(query).multi_items() if name != "cursor"]
     return f"{urlencode(others)}&" if others else ""
-
-
-_remembered = lru_cache(1_000)(_without_cursor)
 
 
 def path_of(request: Request) -> str:

@@ -44,14 +44,10 @@ class Request:
 def requests(operation: str, turn: int) -> list[Request]:
     """The requests of an operation in a turn (0 is the warm-up), in the order to ask them where order matters."""
     users = random.sample(LOAD_USERS, len(LOAD_USERS))
-    if operation == "list":
-        return [Request("GET", f"{PATH}?limit=20", token(user)) for user in users]
-    if operation == "read":
-        return [Request("GET", f"{PATH}/{_task(user)}", token(user)) for user in users]
     if operation == "create":
-        return [Request("POST", PATH, token(user), CREATED) for user in CREATING_USERS]
-    if operation == "change":
-        return [Request("PATCH", f"{PATH}/{_task(user)}", token(user), CHANGED) for user in users]
+        return [request(operation, user) for user in CREATING_USERS]
+    if operation != "complete":
+        return [request(operation, user, user % dataset.TASKS_EACH) for user in users]
     task = OPEN_TASKS[turn % len(OPEN_TASKS)]
     return [
         Request("PATCH", f"{PATH}/{dataset.task_id(user, task)}/complete", token(user), body)
@@ -60,10 +56,20 @@ def requests(operation: str, turn: int) -> list[Request]:
     ]
 
 
+def request(operation: str, user: int, task: int = 0) -> Request:
+    """What a user asks, and of which of their tasks; not for completing, which depends on how the task stands."""
+    path = f"{PATH}/{dataset.task_id(user, task)}"
+    match operation:
+        case "list":
+            return Request("GET", f"{PATH}?limit=20", token(user))
+        case "read":
+            return Request("GET", path, token(user))
+        case "create":
+            return Request("POST", PATH, token(user), CREATED)
+        case _:
+            return Request("PATCH", path, token(user), CHANGED)
+
+
 CREATED = json.dumps({"title": f"Water the plants {PLACE}", "priority": "high", "due_date": "2027-03-01"})
 CHANGED = json.dumps({"title": f"Water the plants again {PLACE}"})
 COMPLETED = ('{"completed": true}', '{"completed":false}')
-
-
-def _task(user: int) -> str:
-    return str(dataset.task_id(user, user % dataset.TASKS_EACH))

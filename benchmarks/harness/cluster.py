@@ -1,6 +1,7 @@
 """PostgreSQL clusters: one per contestant, with the product's own start and PostgreSQL's own defaults (fsync on)."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.database.embedded import EmbeddedPostgres
-from benchmarks.harness.cpu import Tree
+from benchmarks.harness.cpu import Tree, command_line
 from benchmarks.harness.tools import cache
 
 NAME = "postgres"
 """The directory of the cluster inside a data directory."""
+
+BACKEND = re.compile(rb"postgres: \S+ donewell ")
+"""How a server process of PostgreSQL that serves a client of the database `donewell` calls itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,10 @@ class Cluster:
     url: str
     data_dir: Path
     tree: Tree
+
+    def connections(self) -> int:
+        """How many clients it serves."""
+        return sum(BACKEND.match(command_line(pid)) is not None for pid in self.tree.pids())
 
 
 @contextmanager

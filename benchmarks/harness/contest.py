@@ -1,6 +1,7 @@
 """The contest: each contestant on its own database at once, proved to do the same work, then measured in turns."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -11,8 +12,9 @@ import typer
 
 from benchmarks.harness import cluster, floor, load, machine, pocketbase_work, same_work
 from benchmarks.harness.api import OPEN_TASKS, OPERATIONS
+from benchmarks.harness.cluster import Cluster
 from benchmarks.harness.contestants import ALL, BY_NAME, FIRST_PORT, NO_PROCESS, NotAnswering, running
-from benchmarks.harness.cpu import Tree
+from benchmarks.harness.cpu import MIB, Tree
 from benchmarks.harness.load import Measurement
 from benchmarks.harness.tools import Missing
 
@@ -24,7 +26,6 @@ WARM_UP = 2
 """Seconds of each operation before it counts: compilers and caches need them."""
 SETTLE = 0.2
 """Seconds between one who has been measured and the next."""
-MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Entrant:
     name: str
     measure: Callable[[str, int, int], Measurement]
     server: Tree
-    database: Tree
+    database: Cluster
 
 
 def hold(plan: Plan) -> Outcome:
@@ -101,27 +102,27 @@ def hold(plan: Plan) -> Outcome:
 
 
 def _measured(entrants: Sequence[Entrant], operation: str, plan: Plan) -> Iterator[Measurement]:
+    order = deque(entrants)
     for turn in range(plan.rounds + 1):
         typer.echo(f"{operation}: {f'round {turn} of {plan.rounds}' if turn else 'warming up'}", err=True)
-        # Nobody always comes after the same.
-        first = turn % len(entrants)
-        for entrant in (*entrants[first:], *entrants[:first]):
+        for entrant in order:
             measurement = entrant.measure(operation, turn, plan.seconds if turn else plan.warm_up)
             if turn:
                 yield measurement
             time.sleep(SETTLE)
+        order.rotate(-1)  # so that nobody always comes first
 
 
 @contextmanager
 def _entered(name: str, port: int, directory: Path, outcome: Outcome) -> Iterator[Entrant]:
     if name == floor.NAME:
         with floor.database() as database:
-            yield Entrant(name, partial(floor.measure, database, directory=directory), NO_PROCESS, database.tree)
+            yield Entrant(name, partial(floor.measure, database, directory=directory), NO_PROCESS, database)
         return
     with running(BY_NAME[name], port=port) as server:
         compare = same_work.differences if server.database.url else pocketbase_work.differences
         outcome.differences[name] = compare(server)
-        yield Entrant(name, partial(load.measure, server, directory=directory), server.tree, server.database.tree)
+        yield Entrant(name, partial(load.measure, server, directory=directory), server.tree, server.database)
 
 
 def _waived(name: str, check: str) -> bool:
@@ -131,13 +132,6 @@ def _waived(name: str, check: str) -> bool:
 def _held(entrant: Entrant) -> dict[str, float]:
     return {
         "server_mib": entrant.server.pss() / MIB,
-        "database_mib": entrant.database.pss() / MIB,
-        "connections": sum(b"[local]" in _title(pid) for pid in entrant.database.pids()),
+        "database_mib": entrant.database.tree.pss() / MIB,
+        "connections": entrant.database.connections(),
     }
-
-
-def _title(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

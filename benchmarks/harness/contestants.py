@@ -99,6 +99,19 @@ ALL = (
 BY_NAME = {contestant.name: contestant for contestant in ALL}
 
 
+def settings_of(contestant: Contestant, port: int, workers: int) -> dict[str, str]:
+    """The environment in which a contestant starts, but for its database."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "HOST": HOST,
+        "PORT": str(port),
+        "JWT_SECRET": SECRET,
+        "WEB_CONCURRENCY": str(workers),
+        **contestant.environment,
+    }
+
+
 @contextmanager
 def running(
     contestant: Contestant,
@@ -117,16 +130,7 @@ def running(
     with ExitStack() as stack:
         directory = stack.enter_context(cluster.scratch(contestant.name))
         command = contestant.command(contestant, directory, port)
-        settings = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "HOST": HOST,
-            "PORT": str(port),
-            "JWT_SECRET": SECRET,
-            "WEB_CONCURRENCY": str(workers or contestant.workers),
-            **contestant.environment,
-            **(environment or {}),
-        }
+        settings = {**settings_of(contestant, port, workers or contestant.workers), **(environment or {})}
         if contestant.schema is None:
             on = Cluster("", directory, NO_PROCESS)
         elif on is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+MIB = 1 << 20
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 """Nanoseconds of the unit in which the system tells what ended processes have spent."""
 
@@ -55,7 +56,7 @@ class Tree:
 
     def pss(self) -> int:
         """Bytes of memory, what several processes share counted once (proportional set size)."""
-        return sum(_pss(pid) for pid in self.pids())
+        return sum(map(pss, self.pids()))
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -70,7 +71,15 @@ def _threads(pid: int) -> Iterator[tuple[int, int]]:
             yield int(path.parent.name), int(path.read_text().split()[0])
 
 
-def _pss(pid: int) -> int:
+def command_line(pid: int) -> bytes:
+    """How a process was started, or how it calls itself; nothing once it has ended."""
+    with suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_bytes()
+    return b""
+
+
+def pss(pid: int) -> int:
+    """Bytes of memory of one process."""
     with suppress(OSError):
         for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -5,9 +5,7 @@ neighbours share their `created_at`, so that a list is in order only if ties are
 """
 
 import asyncio
-import hashlib
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,12 +15,11 @@ from uuid import UUID
 
 import asyncpg
 import jwt
-from filelock import FileLock
 
 from backend.auth.jwt_handler import AUDIENCE, ISSUER, TOKEN_TYPE
 from backend.database import migrate
 from benchmarks.harness import cluster
-from benchmarks.harness.tools import CONTESTANTS, cache
+from benchmarks.harness.tools import CONTESTANTS, built
 
 type Schema = Literal["donewell", "peers"]
 type Groups = Sequence[tuple[int, int]]
@@ -34,6 +31,9 @@ BIG_USER = USERS
 """The number of the one user with `BIG_TASKS` tasks."""
 BIG_TASKS = 100_000
 GROUPS: Groups = ((USERS, TASKS_EACH), (1, BIG_TASKS))
+
+IN_GOOD_ORDER = ("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT")
+"""What a loaded database still needs."""
 
 SECRET = secrets.token_hex(32)
 """What every contestant gets as JWT_SECRET."""
@@ -99,22 +99,16 @@ def task(user: int, index: int, of: int = TASKS_EACH) -> dict[str, Any]:
 
 def schema_template(schema: Schema) -> Path:
     """A data directory with the stopped cluster that holds `GROUPS` in this schema: for `cluster.copied`."""
-    return template(schema, GROUPS)
 
+    def build(directory: Path) -> None:
+        with cluster.started(directory) as server:
+            create_schema(server.url, schema)
+            asyncio.run(load(server.url, schema, GROUPS))
 
-def template(schema: Schema, groups: Groups) -> Path:
-    """A data directory with the stopped cluster that holds `groups` in this schema, from the cache once it is built."""
-    directory = cache("clusters") / f"{schema}-{_digest(schema, groups)}"
-    with FileLock(directory.with_suffix(".lock")):
-        if not directory.exists():
-            fresh = directory.with_suffix(".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
-            with cluster.started(fresh) as server:
-                create_schema(server.url, schema)
-                asyncio.run(load(server.url, schema, groups))
-            fresh.rename(directory)
-    return directory
+    # Changes with the data and with the schema's text: a template never outlives what it was built from.
+    versions = sorted((migrate.MIGRATIONS / "versions").glob("*.py"))
+    sources = [Path(__file__), *(versions if schema == "donewell" else [_schema_file()])]
+    return built("clusters", "\n".join([schema, *(path.read_text() for path in sources)]), build)
 
 
 def create_schema(url: str, schema: Schema) -> None:
@@ -122,7 +116,7 @@ def create_schema(url: str, schema: Schema) -> None:
     if schema == "donewell":
         migrate.upgrade(url)
     else:
-        asyncio.run(_execute(url, _schema_file().read_text()))
+        asyncio.run(execute(url, _schema_file().read_text()))
 
 
 async def load(url: str, schema: Schema, groups: Groups) -> None:
@@ -140,10 +134,9 @@ async def load(url: str, schema: Schema, groups: Groups) -> None:
         await connection.copy_records_to_table(
             "tasks", records=_records(tasks_of, list(columns)), columns=list(columns.values()), timeout=3_600
         )
-        await connection.execute("VACUUM (FREEZE, ANALYZE)", timeout=3_600)
-        await connection.execute("CHECKPOINT", timeout=3_600)
     finally:
         await connection.close()
+    await execute(url, *IN_GOOD_ORDER)
 
 
 def _records(tasks_of: Sequence[int], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -155,10 +148,12 @@ def _records(tasks_of: Sequence[int], fields: Sequence[str]) -> Iterator[tuple[A
         yield tuple(row[field] for field in fields)
 
 
-async def _execute(url: str, sql: str) -> None:
+async def execute(url: str, *statements: str) -> None:
+    """Run SQL, each statement in a transaction of its own."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(sql)
+        for statement in statements:
+            await connection.execute(statement, timeout=3_600)
     finally:
         await connection.close()
 
@@ -172,14 +167,6 @@ def _uuid7(offset_ms: int, number: int) -> UUID:
     milliseconds = int(_EPOCH.timestamp()) * 1000 + offset_ms
     low = number * 0x9E3779B97F4A7C15 % (1 << 62)  # odd, so that different numbers stay different
     return UUID(int=milliseconds << 80 | 7 << 76 | (number & 0xFFF) << 64 | 2 << 62 | low)
-
-
-def _digest(schema: Schema, groups: Groups) -> str:
-    """Changes with the data and with the schema's text: a template never outlives what it was built from."""
-    versions = sorted((migrate.MIGRATIONS / "versions").glob("*.py"))
-    sources = [Path(__file__), *(versions if schema == "donewell" else [_schema_file()])]
-    text = b"".join(path.read_bytes() for path in sources) + repr(groups).encode()
-    return hashlib.sha256(text).hexdigest()[:12]
 
 
 def _schema_file() -> Path:

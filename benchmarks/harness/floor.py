@@ -9,14 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 
-import asyncpg
-
 from backend.database.fast_lane import Statement
 from backend.schemas.tasks import TaskCreate
 from backend.services.tasks import TASKS
 from benchmarks.harness import cluster
 from benchmarks.harness.cluster import Cluster
-from benchmarks.harness.dataset import TASKS_EACH, schema_template
+from benchmarks.harness.dataset import IN_GOOD_ORDER, TASKS_EACH, execute, schema_template
 from benchmarks.harness.load import CONNECTIONS, Measurement, children_seconds, unwritten, writes
 from benchmarks.harness.tools import pgbench
 
@@ -81,7 +79,7 @@ def script(operation: str) -> tuple[str, int]:
 def database() -> Iterator[Cluster]:
     """Donewell's data, and the users that pgbench can name."""
     with cluster.copied(schema_template("donewell")) as copy, cluster.started(copy) as server:
-        asyncio.run(_add_users(server.url))
+        asyncio.run(execute(server.url, USERS, *IN_GOOD_ORDER))
         yield server
 
 
@@ -141,13 +139,3 @@ def _latencies(directory: Path) -> Iterator[float]:
     for log in directory.glob("pgbench_log.*"):
         for line in log.read_text().splitlines():
             yield int(line.split()[2]) / 1e3
-
-
-async def _add_users(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(USERS)
-        await connection.execute("VACUUM (FREEZE, ANALYZE)")
-        await connection.execute("CHECKPOINT")
-    finally:
-        await connection.close()

@@ -1,7 +1,6 @@
 """What requests cost as data grows: rows of a user, rows in all, depth of the page; and what a task takes on disk."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -50,13 +49,11 @@ def growth(
     text = "\n".join([*tables, machine.line(facts) + "\n"])
     typer.echo(f"\n{text}")
     directory = out or (cache("results") if quick else RESULTS)
-    directory.mkdir(parents=True, exist_ok=True)
-    for each in series:
-        plot(each, directory / f"growth-{each.name}.svg")
     results: dict[str, Any] = {"facts": facts, **{each.name: each.as_dict() for each in series}}
     results |= {"write_ahead_log": [asdict(each) for each in written], "bytes_a_task": space}
-    (directory / "growth.json").write_text(json.dumps(results, indent=1) + "\n")
-    (directory / "growth.md").write_text(text)
+    report.written(directory, "growth", text, results)
+    for each in series:
+        plot(each, directory / f"growth-{each.name}.svg")
 
 
 def one_big_database(lengths: Lengths) -> Iterator[Series]:

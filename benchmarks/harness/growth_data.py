@@ -123,8 +123,8 @@ async def _load(population: Population) -> None:
         await connection.execute("SET maintenance_work_mem = '512MB'")
         for index in reversed(indexes):
             await connection.execute(index["made"])
-        await connection.execute("VACUUM (FREEZE, ANALYZE)")
-        await connection.execute("CHECKPOINT")
+        for statement in dataset.IN_GOOD_ORDER:
+            await connection.execute(statement)
     finally:
         await connection.close()
 

@@ -19,6 +19,8 @@ from benchmarks.harness.load import Measurement, measure
 OPERATIONS = ("list", "read", "change", "create")
 """Creates come last in a round: what they leave is removed after each."""
 PAGE = 20
+LISTED = PAGE - 1
+"""Of a user's tasks: one less than the smallest has, so that each list has a next page to point to."""
 REQUESTS = 1_000
 """How many users, or tasks of fewer users, take part."""
 
@@ -69,12 +71,10 @@ def case(size: int, server: Server, population: Population, group: Group) -> Cas
     """A group of users, up to a thousand of whom list, create, and read and change tasks of theirs."""
     users = population.users(group)
     chosen = random.sample(users, min(len(users), REQUESTS))
-    # One less than the smallest has, so that each list has a next page to point to.
-    limit = PAGE - 1
-    return asyncio.run(_case(size, server, population, chosen, limit))
+    return asyncio.run(_case(size, server, population, chosen))
 
 
-async def _case(size: int, server: Server, population: Population, users: Sequence[int], limit: int) -> Case:
+async def _case(size: int, server: Server, population: Population, users: Sequence[int]) -> Case:
     connection = await connect(population.database)
     try:
         each = max(1, REQUESTS // len(users))
@@ -93,12 +93,12 @@ async def _case(size: int, server: Server, population: Population, users: Sequen
         finally:
             await connection.close()
 
-    return Case(size, server, partial(_requests, tasks, limit), lambda: asyncio.run(clear()))
+    return Case(size, server, partial(_requests, tasks), lambda: asyncio.run(clear()))
 
 
-def _requests(tasks: dict[int, list[UUID]], limit: int, operation: str, _: int) -> list[Request]:
+def _requests(tasks: dict[int, list[UUID]], operation: str, _: int) -> list[Request]:
     if operation == "list":
-        return [Request("GET", f"{PATH}?limit={limit}", token(user)) for user in tasks]
+        return [Request("GET", f"{PATH}?limit={LISTED}", token(user)) for user in tasks]
     if operation == "create":
         return [Request("POST", PATH, token(user), CREATED) for user in tasks]
     method, body = ("GET", "") if operation == "read" else ("PATCH", CHANGED)

@@ -53,22 +53,19 @@ def measure(server: Server, operation: str, turn: int, seconds: int, directory: 
     asked = server.contestant.requests(operation, turn)
     file.write_bytes(b"".join(request.encode() + b"\0" for request in asked))
     # In turn, where a request must find what the one before has left: each task then rests for a thousand requests.
-    order = "turn" if operation == "complete" else "random"
-    script = str(Path(__file__).with_name("load.lua"))
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", script, server.url]
-    command = [*wrk(), *options, "--", str(file), order, str(random.randrange(10**9) * 100)]
+    command = wrk_command(server.url, file, CONNECTIONS, seconds, patience=10, in_turn=operation == "complete")
     url = server.database.url
     generator, transactions = children_seconds(), writes(url) if url else 0
     server_before, database_before = server.tree.snapshot(), server.database.tree.snapshot()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     server_ns, database_ns = server.tree.spent(server_before), server.database.tree.spent(database_before)
-    result = json.loads(output.rpartition("JSON ")[2])
+    result = wrk_result(output)
     answered = max(1, result["requests"])
     return Measurement(
         contestant=server.contestant.name,
         operation=operation,
         round=turn,
-        requests=result["requests"],
+        requests=int(result["requests"]),
         seconds=result["seconds"],
         server_us=server_ns / 1e3 / answered,
         database_us=database_ns / 1e3 / answered,
@@ -76,11 +73,27 @@ def measure(server: Server, operation: str, turn: int, seconds: int, directory: 
         p50_ms=result["p50"] / 1e3,
         p95_ms=result["p95"] / 1e3,
         p99_ms=result["p99"] / 1e3,
-        refused=result["refused"],
-        broken=result["broken"],
-        unwritten=unwritten(url, operation, result["requests"], transactions),
+        refused=int(result["refused"]),
+        broken=int(result["broken"]),
+        unwritten=unwritten(url, operation, int(result["requests"]), transactions),
         generator_cores=(children_seconds() - generator) / result["seconds"],
     )
+
+
+def wrk_command(
+    url: str, file: Path, connections: int, seconds: int, *, patience: int, in_turn: bool = False
+) -> list[str]:
+    """wrk with a file of requests, picked at random or sent in turn; an answer after `patience` seconds is none."""
+    script = str(Path(__file__).with_name("load.lua"))
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{patience}s", "-s", script, url]
+    order = "turn" if in_turn else "random"
+    return [*wrk(), *options, "--", str(file), order, str(random.randrange(10**9) * 100)]
+
+
+def wrk_result(output: str) -> dict[str, float]:
+    """What load.lua says at the end: counts, seconds, and microseconds of latency."""
+    result: dict[str, float] = json.loads(output.rpartition("JSON ")[2])
+    return result
 
 
 def writes(url: str) -> int:

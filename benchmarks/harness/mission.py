@@ -1,6 +1,5 @@
 """The mission's promise under load: a thousand users, minutes of it, a sign-in storm, a noisy user."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.harness import report
+from benchmarks.harness.cpu import MIB
 from benchmarks.harness.machine import facts, line
 from benchmarks.harness.mission_plot import plot
 from benchmarks.harness.mission_scenarios import QUICK, Lengths, Row, noisy_user, sign_in_storm, thousand_users
 from benchmarks.harness.mission_soak import Soak, soak
 from benchmarks.harness.tools import RESULTS, cache
 
-MIB = 1 << 20
 MET = {True: "met", False: "MISSED", None: "-"}
 GROWS = {True: "YES", False: "no", None: "cannot be told: disturbed"}
 EXACT_BELOW = 100
@@ -108,8 +107,7 @@ def mission(
         typer.echo(f"\n{text[-1]}")
         plot(soaked, directory / "soak.svg")
     typer.echo(f"\n{LEGEND}")
-    (directory / "mission.json").write_text(json.dumps(results, indent=1) + "\n")
-    (directory / "mission.md").write_text("\n".join([*text, LEGEND, "", line(results["machine"])]) + "\n")
+    report.written(directory, "mission", "\n".join([*text, LEGEND, "", line(results["machine"])]) + "\n", results)
     typer.echo(f"written: {directory}/mission.*", err=True)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks.harness.cpu import MIB
 from benchmarks.harness.mission_load import Figures
-from benchmarks.harness.mission_soak import MIB, Soak
+from benchmarks.harness.mission_soak import Soak
 from benchmarks.harness.plots import drawn
 
 PANELS: Mapping[str, Mapping[str, Callable[[Figures], float]]] = {

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.harness.cpu import MIB
 from benchmarks.harness.mission_load import DISTURBED, Figures, paced
 from benchmarks.harness.mission_scenarios import EMBEDDED, USERS, Lengths, Row, serving
 
 WARM_UP = 10
 COMPARED = 60
 """Seconds at each end that are compared, or a fifth of a shorter run."""
-MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

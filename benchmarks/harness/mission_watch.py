@@ -1,6 +1,5 @@
 """Watches a server, its database and the load generator while they work: CPU, memory, connections, open files."""
 
-import re
 import threading
 import time
 from bisect import bisect_left
@@ -20,9 +19,6 @@ STATE_EVERY = 4
 """Readings of CPU time to one of the state, which takes ten times as long: the kernel walks page tables."""
 
 PROC_STAT = PROC / "stat"
-
-BACKEND = re.compile(rb"postgres: \S+ donewell ")
-"""How a server process of PostgreSQL that serves a client of the database `donewell` calls itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,7 @@ def state_of(server: Server) -> State:
         time=time.time(),
         server_memory=server.tree.pss(),
         database_memory=server.database.tree.pss(),
-        connections=sum(map(_is_backend, server.database.tree.pids())),
+        connections=server.database.connections(),
         open_files=sum(map(_open_files, pids)),
     )
 
@@ -117,12 +113,6 @@ def _machine() -> int:
     """Nanoseconds in which the machine's cores have been busy."""
     user, nice, system, _idle, _wait, interrupts, soft = map(int, PROC_STAT.read_text().split()[1:8])
     return (user + nice + system + interrupts + soft) * TICK
-
-
-def _is_backend(pid: int) -> bool:
-    with suppress(OSError):
-        return BACKEND.match((PROC / str(pid) / "cmdline").read_bytes()) is not None
-    return False
 
 
 def _open_files(pid: int) -> int:

@@ -1,6 +1,5 @@
 """wrk for the mission's scenarios: clients who send their next request as soon as the last is answered."""
 
-import json
 import random
 import re
 import signal
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness import dataset
-from benchmarks.harness.api import CHANGED, CREATED, PATH, Request, token
+from benchmarks.harness.api import request
 from benchmarks.harness.contestants import Server
+from benchmarks.harness.load import wrk_command, wrk_result
 from benchmarks.harness.mission_load import Figures, measured
 from benchmarks.harness.mission_watch import Watch
-from benchmarks.harness.tools import BENCHMARKS, wrk
 
 MIX = ("list",) * 7 + ("read", "create", "change")
 WRITES = ("create", "change")
@@ -78,29 +77,15 @@ def _requests(users: Sequence[int], operations: Sequence[str]) -> Iterator[Path]
     with tempfile.NamedTemporaryFile("wb") as file:
         for user in users:
             for operation in operations:
-                file.write(_request(operation, user).encode() + b"\0")
+                asked = request(operation, user, random.randrange(dataset.TASKS_EACH))
+                file.write(asked.encode() + b"\0")
         file.flush()
         yield Path(file.name)
 
 
-def _request(operation: str, user: int) -> Request:
-    task = f"{PATH}/{dataset.task_id(user, random.randrange(dataset.TASKS_EACH))}"
-    match operation:
-        case "list":
-            return Request("GET", f"{PATH}?limit=20", token(user))
-        case "read":
-            return Request("GET", task, token(user))
-        case "create":
-            return Request("POST", PATH, token(user), CREATED)
-        case _:
-            return Request("PATCH", task, token(user), CHANGED)
-
-
 @contextmanager
 def _wrk(server: Server, file: Path, connections: int, seconds: int) -> Iterator[subprocess.Popen[str]]:
-    script = str(BENCHMARKS / "harness" / "load.lua")
-    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", script, server.url]
-    command = [*wrk(), *options, "--", str(file), "random", str(random.randrange(10**9) * 100)]
+    command = wrk_command(server.url, file, connections, seconds, patience=20)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -113,7 +98,7 @@ def _result(output: str) -> dict[str, float]:
     found = LONGEST.search(output)
     if found is None:
         raise RuntimeError(f"wrk failed: {output[-2_000:]}")
-    result: dict[str, float] = json.loads(output.rpartition("JSON ")[2])
+    result = wrk_result(output)
     for name in ("p50", "p95", "p99"):
         result[name] /= 1_000
     result["max"] = float(found[1]) * UNITS[found[2]]

@@ -2,19 +2,15 @@
 
 import json
 import shutil
-import sysconfig
 from datetime import UTC, datetime
-from functools import cache as kept
-from hashlib import sha256
+from functools import cache
 from pathlib import Path
 from uuid import UUID
-
-from filelock import FileLock
 
 from benchmarks.contestants.pocketbase import setup
 from benchmarks.harness import api, dataset
 from benchmarks.harness.api import CREATING_USERS, PLACE, Request
-from benchmarks.harness.tools import Missing, cache
+from benchmarks.harness.tools import built, script
 
 HEALTH = setup.HEALTH
 
@@ -26,30 +22,24 @@ def command(run: Path, host: str, port: int) -> list[str]:
 
 
 def program() -> Path:
-    """PocketBase itself, of its package on PyPI."""
-    path = Path(sysconfig.get_path("scripts")) / "pocketbase"
-    if not path.exists():
-        raise Missing("There is no pocketbase: start the benchmark with `uv run benchmarks/run.py`, which brings it")
-    return path
+    """PocketBase itself."""
+    return script("pocketbase")
 
 
-@kept
+@cache
 def template() -> Path:
     """A data directory with the data of `dataset.GROUPS`, from the cache once it is built."""
     sources = [Path(dataset.__file__), *sorted(path for path in setup.HERE.rglob("*") if path.suffix in {".py", ".js"})]
-    digest = sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    directory = cache("clusters") / f"pocketbase-{digest}"
-    with FileLock(directory.with_suffix(".lock")):
-        if not directory.exists():
-            fresh = directory.with_suffix(".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
-            setup.build(program(), fresh)
-            fresh.rename(directory)
-    return directory
+    recipe = "".join(path.read_text() for path in sources)
+
+    def build(directory: Path) -> None:
+        directory.mkdir()
+        setup.build(program(), directory)
+
+    return built("clusters", recipe, build)
 
 
-@kept
+@cache
 def token(user: int) -> str:
     """The token of a user."""
     return setup.token(template(), user)

@@ -1,8 +1,9 @@
 """The outcome of a contest as Markdown that reads well in a terminal too, and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import machine
 from benchmarks.harness.contest import TITLES, Outcome
@@ -47,6 +48,13 @@ def save(outcome: Outcome, directory: Path, name: str) -> list[Path]:
     paths[1].write_text(json.dumps(whole, indent=1) + "\n")
     bars(outcome, paths[2])
     return paths
+
+
+def written(directory: Path, name: str, text: str, results: Mapping[str, Any]) -> None:
+    """Write what a scenario found, for people and as JSON."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (directory / f"{name}.md").write_text(text)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

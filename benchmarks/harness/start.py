@@ -1,6 +1,5 @@
 """What a start costs: import time by package, cold and warm start to the first answer, memory at rest."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.harness import machine
-from benchmarks.harness.report import table
+from benchmarks.harness.report import table, written
 from benchmarks.harness.start_measure import CASES, MAIN, ROLES, import_packages, import_time, prepared, started
 from benchmarks.harness.tools import RESULTS, cache
 
@@ -49,9 +48,7 @@ def start(
     text = "\n".join([*(f"### {title}\n\n{table(rows)}" for title, rows in parts.items()), machine.line(facts) + "\n"])
     typer.echo(f"\n{text}")
     directory = out or (cache("results") if quick else RESULTS)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "start.json").write_text(json.dumps({"facts": facts, **asdict(figures)}, indent=1) + "\n")
-    (directory / "start.md").write_text(text)
+    written(directory, "start", text, {"facts": facts, **asdict(figures)})
 
 
 def measured(rounds: int) -> Figures:

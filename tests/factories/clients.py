@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AccessTokens
 from backend.models.users import Revision, User
-from backend.services.sessions import open_session
+from backend.services.sessions import RefreshToken, open_session
 from tests.factories.applications import SECRET
 
 type Person = Callable[[], Awaitable["Client"]]
@@ -44,10 +44,15 @@ async def sign_up(app: FastAPI, client: Client) -> Client:
         await session.flush()
         session.add(Revision(user_id=client.user_id))
         token = open_session(session, client.user_id, None)
+    carry(client, token)
+    return client
+
+
+def carry(client: Client, token: RefreshToken) -> None:
+    """Let the client act in the session that the token is of."""
     client.session_id, client.refresh_token = token.session_id, str(token)
     client.access_token = AccessTokens(SECRET).issue(client.user_id, client.session_id)
     client.headers["Authorization"] = f"Bearer {client.access_token}"
-    return client
 
 
 @pytest.fixture

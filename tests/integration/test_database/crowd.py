@@ -9,11 +9,10 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
-from backend.auth.jwt_handler import AccessTokens
 from backend.domain.pagination import Position, encode_cursor
 from backend.services.sessions import open_session
-from tests.factories.applications import SECRET, running, settings_for
-from tests.factories.clients import PASSWORD_HASH, Client, client_for
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import PASSWORD_HASH, Client, carry, client_for
 from tests.factories.databases import clone, execute, named
 from tests.factories.plans import explaining
 from tests.integration.test_database.stage import Connection, connected
@@ -135,16 +134,9 @@ class Crowd:
             client.user_id, client.email = OWNERS[case], f"{uuid4().hex}@example.com"
             # Each time another, of which what is registered in its name is new.
             await execute(self.url, f"UPDATE users SET email = '{client.email}' WHERE id = '{client.user_id}'")
-            await sign_in(app, client)
+            async with app.state.database.begin() as session:
+                token = open_session(session, client.user_id, None)
+            carry(client, token)
             for path in ("/api/v1/users/me", "/api/v1/users/me/tasks?limit=1"):
                 assert (await client.get(path)).status_code == 200
             yield Member(client, self.places[case])
-
-
-async def sign_in(app: FastAPI, client: Client) -> None:
-    """Open a session for the client."""
-    async with app.state.database.begin() as session:
-        token = open_session(session, client.user_id, None)
-    client.refresh_token = str(token)
-    client.access_token = AccessTokens(SECRET).issue(client.user_id, token.session_id)
-    client.headers["Authorization"] = f"Bearer {client.access_token}"
