@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.factories.servers",
     "tests.factories.clients",
     "tests.factories.queries",
+    "tests.factories.hashes",
 ]

@@ -14,7 +14,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,7 +23,7 @@ from uuid_utils.compat import uuid7
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
 from backend.auth.principal import Principal
-from backend.database.gate import driver_error
+from backend.database.gate import Gate, driver_error
 from backend.database.session import Database
 from backend.domain.errors import Conflict, InvalidInput, Unauthenticated
 from backend.models.sessions import Session
@@ -41,6 +41,16 @@ ABSOLUTE_LIFETIME = timedelta(days=365)
 
 REUSE_GRACE = timedelta(seconds=10)
 """How long after a rotation the parent token may be an honest race of two tabs, and not a theft."""
+
+SIGNING_IN = 2
+"""How many sign-ins a worker works on at a time. One keeps the hashing thread busy while another is in the database;
+more of them would only stand in the way of everybody's reads."""
+
+SIGN_IN_QUEUE_LIMIT = 300
+"""How many more may wait for their turn, which takes a worker about 30 ms each; the next one is refused."""
+
+SIGN_IN_DEADLINE = 30.0
+"""Seconds after which whoever waits for a turn has given up."""
 
 _PREFIX = "dwr_"
 _NONCE_BYTES = 32
@@ -125,10 +135,20 @@ class SessionService:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
+        self._turns = Gate(SIGNING_IN, SIGN_IN_QUEUE_LIMIT, SIGN_IN_DEADLINE)
 
     async def register(self, registration: Registration, device: str | None) -> SignedIn:
-        """Open an account and sign in to it. Raises `EmailTaken`."""
-        password_hash = await self._passwords.hash(registration.password)
+        """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed."""
+        async with self._turns.enter():
+            return await self._register(registration, device)
+
+    async def sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
+        """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses."""
+        async with self._turns.enter():
+            return await self._sign_in(credentials, device)
+
+    async def _register(self, registration: Registration, device: str | None) -> SignedIn:
+        password_hash = await self._passwords.hash(registration.password, (registration.email, registration.name))
         user = User(id=uuid7(), email=registration.email, name=registration.name, password_hash=password_hash)
         try:
             async with self._database.begin() as session:
@@ -143,8 +163,7 @@ class SessionService:
         log.info("user.registered", user_id=str(user.id))
         return self._signed_in(user, token)
 
-    async def sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
-        """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses."""
+    async def _sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
         email = func.lower(credentials.email)
         async with self._database.begin() as session:
             user = (await session.exec(select(User).where(func.lower(col(User.email)) == email))).first()
@@ -152,7 +171,10 @@ class SessionService:
         if user is None or not correct:
             log.info("session.refused", code=InvalidCredentials.code)
             raise InvalidCredentials
+        renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
         async with self._database.begin() as session:
+            if renewed:
+                await _keep_renewed(session, user, renewed)
             token = open_session(session, user.id, device)
         log.info("session.opened", user_id=str(user.id), session_id=str(token.session_id))
         return self._signed_in(user, token)
@@ -207,6 +229,12 @@ def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> Re
         )
     )
     return token
+
+
+async def _keep_renewed(session: AsyncSession, user: User, password_hash: str) -> None:
+    """Keep the dearer hash of the same password, unless that has been changed meanwhile."""
+    same = (col(User.id) == user.id) & (col(User.password_hash) == user.password_hash)
+    await session.exec(update(User).where(same).values(password_hash=password_hash, updated_at=col(User.updated_at)))
 
 
 async def _rotate(session: AsyncSession, token: RefreshToken) -> tuple[RefreshToken | None, bool]:

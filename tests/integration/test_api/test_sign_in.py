@@ -8,10 +8,13 @@ from uuid import UUID, uuid4
 import httpx
 import jwt
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from fastapi import FastAPI
 
 from tests.factories.applications import SECRET
 from tests.factories.clients import PASSWORD, Client
-from tests.integration.test_api.answers import JSON, LOGIN, ME, REGISTER, TOKEN, answered, faults, problem
+from tests.factories.hashes import CountHashes
+from tests.integration.test_api.answers import JSON, LOGIN, ME, REGISTER, TOKEN, answered, faults, problem, sql
 
 TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
 
@@ -175,10 +178,11 @@ async def test_only_the_password_is_the_password(owner: Client, anonymous: Clien
 @pytest.mark.parametrize(
     ("chosen", "typed"),
     [
-        ("12345678", "12345678"),
+        ("73501842", "73501842"),
         ("        ", "        "),
         (" kept as it is ", " kept as it is "),
         ("x" * 256, "x" * 256),
+        ("e\u0301" * 255 + "a", "\u00e9" * 255 + "a"),
         ("пароль🔑🔑", "пароль🔑🔑"),
         ("gr\u00fc\u00dfe an alle", "gru\u0308\u00dfe an alle"),
         ("A\u030angstr\u00f6m", "\u212bngstro\u0308m"),
@@ -207,6 +211,8 @@ async def test_any_8_to_256_characters_are_a_password_however_they_are_composed(
         ("password", "with a \ud800 in it"),
         ("password", None),
         ("password", 12345678),
+        ("password", "Password1"),
+        ("password", "donewell 2027"),
         ("email", ""),
         ("email", "ada"),
         ("email", "ada@"),
@@ -278,3 +284,62 @@ async def test_a_bad_form_is_refused_by_the_name_of_its_field(
     assert faults(reply, "unsupported_grant_type" if unsupported else "invalid_token_request") == [field]
     assert reply.json()["error"] == ("unsupported_grant_type" if unsupported else "invalid_request")
     assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("password", ["{email}", "{local_part}", "Ada Lovelace!"])
+async def test_what_a_registration_says_of_a_person_is_not_their_password(anonymous: Client, password: str) -> None:
+    email = new_email()
+    chosen = password.format(email=email, local_part=email.partition("@")[0])
+
+    reply = await register(anonymous, email=email, name="Ada Lovelace", password=chosen)
+
+    assert faults(reply, "invalid_input") == ["password"]
+    assert reply.json()["errors"][0]["code"] == "guessable_password"
+    problem(await sign_in(anonymous, email, chosen), 401, "invalid_credentials")
+
+
+async def test_a_password_that_is_256_characters_long_differs_from_any_other(anonymous: Client) -> None:
+    email, long = new_email(), "\u00e9" * 255
+    answered(await register(anonymous, email=email, password=long + "a"), 201)
+
+    problem(await sign_in(anonymous, email, long + "b"), 401, "invalid_credentials")
+    problem(await sign_in(anonymous, email, long), 401, "invalid_credentials")
+
+
+async def test_an_unknown_address_takes_as_many_hashes_as_a_wrong_password(
+    owner: Client, anonymous: Client, count_hashes: CountHashes
+) -> None:
+    costs = []
+    for email in (owner.email, new_email(), "no address at all"):
+        with count_hashes() as hashes:
+            problem(await sign_in(anonymous, email, "wrong password"), 401, "invalid_credentials")
+        costs.append(hashes)
+
+    assert costs[0] == costs[1] == costs[2] == [("verify", 19_456, 2, 1)]
+
+
+async def test_signing_in_makes_the_hash_as_dear_as_it_is_to_be_today(
+    app: FastAPI, owner: Client, anonymous: Client, count_hashes: CountHashes
+) -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
+    await sql(app, "UPDATE users SET password_hash = :cheap WHERE id = :id", cheap=cheap, id=owner.user_id)
+    profile = answered(await owner.get(ME))
+
+    problem(await sign_in(anonymous, owner.email, "wrong password"), 401, "invalid_credentials")
+    assert await password_hash_of(app, owner) == cheap
+    with count_hashes() as first:
+        answered(await sign_in(anonymous, owner.email))
+    renewed = await password_hash_of(app, owner)
+    with count_hashes() as second:
+        answered(await sign_in(anonymous, owner.email))
+
+    assert first == [("verify", 8_192, 1, 1), ("hash", 19_456, 2, 1)]
+    assert extract_parameters(renewed).memory_cost == 19_456
+    assert second == [("verify", 19_456, 2, 1)]
+    assert await password_hash_of(app, owner) == renewed
+    assert answered(await owner.get(ME)) == profile
+
+
+async def password_hash_of(app: FastAPI, person: Client) -> str:
+    rows = await sql(app, "SELECT password_hash FROM users WHERE id = :id", id=person.user_id)
+    return str(rows[0]["password_hash"])

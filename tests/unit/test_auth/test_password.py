@@ -1,6 +1,8 @@
 """Passwords are hashed with argon2id, and hashing one holds up nobody else."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -41,12 +43,14 @@ class Hold:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun = asyncio.Event()
         self.threads: set[int] = set()
+        self.native_ids: set[int] = set()
         self._go_on = threading.Event()
         loop = asyncio.get_running_loop()
         hash_password = PasswordHasher.hash
 
         def held(hasher: PasswordHasher, password: Any, **options: Any) -> str:
             self.threads.add(threading.get_ident())
+            self.native_ids.add(threading.get_native_id())
             loop.call_soon_threadsafe(self.begun.set)
             assert self._go_on.wait(10), "the loop that would let go is held up itself"
             return hash_password(hasher, password, **options)
@@ -65,7 +69,7 @@ async def hold(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hold]:
 
 
 async def test_a_hash_is_argon2id_at_the_recommended_cost(passwords: Passwords) -> None:
-    parameters = argon2.extract_parameters(await passwords.hash(PASSWORD))
+    parameters = argon2.extract_parameters(await passwords.hash(PASSWORD, ()))
 
     assert parameters.type is argon2.Type.ID
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19 * 1024, 2, 1)
@@ -73,14 +77,14 @@ async def test_a_hash_is_argon2id_at_the_recommended_cost(passwords: Passwords) 
 
 
 async def test_a_hash_is_salted_and_does_not_show_the_password(passwords: Passwords) -> None:
-    one, other = await passwords.hash(PASSWORD), await passwords.hash(PASSWORD)
+    one, other = await passwords.hash(PASSWORD, ()), await passwords.hash(PASSWORD, ())
 
     assert one != other
     assert PASSWORD not in one
 
 
 async def test_the_password_matches_its_hash_and_no_other_does(passwords: Passwords) -> None:
-    encoded = await passwords.hash(PASSWORD)
+    encoded = await passwords.hash(PASSWORD, ())
 
     assert await passwords.verify(PASSWORD, encoded) is True
     for other in ("", PASSWORD.upper(), PASSWORD + " ", PASSWORD[:-1], encoded):
@@ -99,10 +103,19 @@ async def test_a_password_is_the_same_however_a_keyboard_composes_it(
     passwords: Passwords, typed: str, match: bool
 ) -> None:
     for encoded in (
-        await passwords.hash("\u00e9clair au caf\u00e9"),
-        await passwords.hash("e\u0301clair au cafe\u0301"),
+        await passwords.hash("\u00e9clair au caf\u00e9", ()),
+        await passwords.hash("e\u0301clair au cafe\u0301", ()),
     ):
         assert await passwords.verify(typed, encoded) is match
+
+
+async def test_every_one_of_256_characters_counts(passwords: Passwords) -> None:
+    long = "\u00e9" * 255
+    encoded = await passwords.hash(long + "a", ())
+
+    assert await passwords.verify(long + "a", encoded) is True
+    for other in (long + "b", long, "e\u0301" * 255 + "b"):
+        assert await passwords.verify(other, encoded) is False
 
 
 @pytest.mark.parametrize("encoded", [PASSWORD_HASH, None], ids=["known", "unknown"])
@@ -112,7 +125,29 @@ async def test_an_unknown_user_costs_the_same_verification_as_a_known_one(
     assert await passwords.verify("a wrong guess", encoded) is False
 
     (verified,) = verifications
-    assert argon2.extract_parameters(verified) == argon2.extract_parameters(await passwords.hash("x"))
+    assert argon2.extract_parameters(verified) == argon2.extract_parameters(await passwords.hash("x", ()))
+
+
+async def test_the_verification_for_nobody_becomes_dearer_with_the_others(
+    passwords: Passwords, verifications: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.auth.password._HASHER", PasswordHasher(time_cost=3, memory_cost=64, parallelism=2))
+
+    assert await passwords.verify("a wrong guess", None) is False
+
+    parameters = argon2.extract_parameters(verifications[0])
+    assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) == (3, 64, 2)
+    assert parameters == argon2.extract_parameters(await passwords.hash(PASSWORD, ()))
+
+
+async def test_a_hash_of_less_than_todays_cost_is_renewed_and_no_other(passwords: Passwords) -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+
+    renewed = await passwords.renewed(PASSWORD, cheap)
+
+    assert renewed is not None
+    assert await passwords.verify(PASSWORD, renewed) is True
+    assert await passwords.renewed(PASSWORD, renewed) is None
 
 
 async def test_nobody_has_a_password(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +174,7 @@ async def test_a_hash_that_cannot_be_read_matches_nothing(passwords: Passwords, 
 
 
 async def test_others_go_on_while_a_password_is_hashed(passwords: Passwords, hold: Hold) -> None:
-    hashing = asyncio.create_task(passwords.hash(PASSWORD))
+    hashing = asyncio.create_task(passwords.hash(PASSWORD, ()))
     await hold.begun.wait()
     assert not hashing.done()
     hold.let_go()
@@ -150,18 +185,28 @@ async def test_others_go_on_while_a_password_is_hashed(passwords: Passwords, hol
 
 async def test_passwords_are_hashed_one_at_a_time(passwords: Passwords, hold: Hold) -> None:
     hold.let_go()
-    await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(4)))
+    await asyncio.gather(*(passwords.hash(PASSWORD, ()) for _ in range(4)))
 
     assert len(hold.threads) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority belongs to the process")
+async def test_hashing_gives_way_to_whatever_else_there_is_to_do(passwords: Passwords, hold: Hold) -> None:
+    hold.let_go()
+    await passwords.hash(PASSWORD, ())
+
+    (thread,) = hold.native_ids
+    assert os.getpriority(os.PRIO_PROCESS, thread) == 19
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19
+
+
 async def test_whoever_finds_the_queue_full_is_turned_away_and_may_come_again(hold: Hold) -> None:
     passwords = Passwords(queue_limit=2)
-    waiting = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(2)]
+    waiting = [asyncio.create_task(passwords.hash(PASSWORD, ())) for _ in range(2)]
     await asyncio.sleep(0)
 
     with pytest.raises(Overloaded):
-        await passwords.hash(PASSWORD)
+        await passwords.hash(PASSWORD, ())
     with pytest.raises(Overloaded):
         await passwords.verify(PASSWORD, None)
     hold.let_go()
@@ -175,18 +220,18 @@ async def test_a_failure_leaves_its_place_in_the_queue(monkeypatch: pytest.Monke
     monkeypatch.setattr(PasswordHasher, "hash", lambda *_: 1 / 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            await passwords.hash(PASSWORD)
+            await passwords.hash(PASSWORD, ())
     passwords.close()
 
 
 async def test_whoever_gives_up_waiting_leaves_their_place_in_the_queue(hold: Hold) -> None:
     passwords = Passwords(queue_limit=2)
-    waiting = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(2)]
+    waiting = [asyncio.create_task(passwords.hash(PASSWORD, ())) for _ in range(2)]
     await asyncio.sleep(0)
     waiting[1].cancel()
     await asyncio.wait([waiting[1]])
 
-    third = asyncio.create_task(passwords.hash(PASSWORD))
+    third = asyncio.create_task(passwords.hash(PASSWORD, ()))
     hold.let_go()
     assert await third
     assert await waiting[0]

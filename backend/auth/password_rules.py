@@ -1,0 +1,52 @@
+"""Which passwords nobody may choose: those that are guessed first (NIST SP 800-63B section 3.1.1.2)."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from string import digits, punctuation, whitespace
+from typing import Final
+
+from backend.domain.errors import Fault, InvalidInput
+
+SHORTEST: Final = 8
+"""Characters that a password has at least; what is shorter never comes this far."""
+
+_SERVICE: Final = "donewell"
+_DECORATION: Final = digits + punctuation + whitespace
+
+
+def refuse_guessable(password: str, about: Iterable[str], field: str) -> None:
+    """Raises `InvalidInput`, naming `field`, for a common password or one made of what is known about its owner.
+
+    `about` is what others may know: the e-mail address, the name. Case does not count, nor digits and punctuation
+    around a known word: `Donewell2027!` is the name of this service.
+    """
+    folded = password.casefold()
+    if folded in common_passwords():
+        raise InvalidInput([Fault(field, "common_password", "This is one of the passwords that are guessed first")])
+    if {folded, folded.strip(_DECORATION)} & set(_known(about)):
+        message = "Choose something other than your name, your address or the name of this service"
+        raise InvalidInput([Fault(field, "guessable_password", message)])
+
+
+def _known(about: Iterable[str]) -> Iterable[str]:
+    yield _SERVICE
+    for text in about:
+        words = text.casefold().replace("@", " ").split()
+        yield from (text.casefold(), "".join(words), *words)
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The common passwords that are long enough to be chosen, in lower case. Read when first needed, in 11 ms."""
+    package = find_spec("zxcvbn")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("zxcvbn")
+    # Its list alone: importing the package ranks five more, of names and words, which takes 8 MB more.
+    spec = spec_from_file_location("common_passwords", Path(package.origin).with_name("frequency_lists.py"))
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError("zxcvbn.frequency_lists")
+    lists = module_from_spec(spec)
+    spec.loader.exec_module(lists)
+    return frozenset(word for word in lists.FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)

@@ -1,0 +1,83 @@
+"""What nobody may choose as a password: whatever is guessed first."""
+
+import subprocess
+import sys
+
+import pytest
+
+from backend.auth.password_rules import common_passwords, refuse_guessable
+from backend.domain.errors import InvalidInput
+from tests.factories.clients import PASSWORD
+
+EMAIL, NAME = "ada.lovelace@example.com", "Ada King-Noel"
+
+
+def refusal(password: str, *about: str) -> str | None:
+    """The code with which a password is refused."""
+    try:
+        refuse_guessable(password, about, "new_password")
+    except InvalidInput as refused:
+        (fault,) = refused.faults
+        assert fault.field == "new_password"
+        return fault.code
+    return None
+
+
+@pytest.mark.parametrize("password", ["12345678", "password", "PassWord", "qwertyuiop", "iloveyou", "1qaz2wsx"])
+def test_a_common_password_is_refused_in_any_case(password: str) -> None:
+    assert refusal(password) == "common_password"
+
+
+def test_the_list_has_the_3000_most_common_of_those_that_are_long_enough() -> None:
+    # ASVS 5 requirement 6.2.4.
+    assert len(common_passwords()) >= 3_000
+    assert all(len(password) >= 8 and password == password.casefold() for password in common_passwords())
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "donewell",
+        "Donewell",
+        "Donewell2027!",
+        "  donewell  ",
+        EMAIL,
+        EMAIL.upper(),
+        "ada.lovelace",
+        "Ada.Lovelace1815",
+        "ada.lovelaceexample.com",
+        "example.com",
+        NAME,
+        "ada king-noel!",
+        "adaking-noel",
+        "King-Noel",
+    ],
+)
+def test_what_is_known_of_the_owner_or_the_service_is_no_password(password: str) -> None:
+    assert refusal(password, EMAIL, NAME) == "guessable_password"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        PASSWORD,
+        "12345678 and some",
+        "donewell is my to-do list",
+        "ada wrote the first program",
+        "gr\u00fc\u00dfe an alle",
+        "        ",
+        "x" * 256,
+    ],
+)
+def test_any_other_is(password: str) -> None:
+    assert refusal(password, EMAIL, NAME) is None
+
+
+def test_what_somebody_else_is_called_is_none_of_our_business() -> None:
+    assert refusal("ada.lovelace", "grace@example.org", "Grace Hopper") is None
+
+
+def test_a_start_does_not_read_the_list() -> None:
+    script = "import sys, backend.main; sys.exit('zxcvbn' in sys.modules or 'common_passwords' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
