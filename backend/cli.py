@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DATABASE_LIMIT = 1.2
 """Seconds that an orderly stop of our database has, which takes a fiftieth: the whole process has five."""
 
-SECRET_ADVICE = "at least 32 random bytes, for example the output of `openssl rand -hex 32`"
+SECRET_ADVICE = "at least 32 random bytes, for example the output of `openssl rand -hex 32`"  # noqa: S105 - how to make one
 
 cli = typer.Typer(
     add_completion=False,

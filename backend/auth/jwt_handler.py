@@ -10,7 +10,7 @@ from backend.auth.principal import Principal, TokenExpired, TokenForged, TokenIn
 
 ISSUER = "donewell"
 AUDIENCE = "donewell"
-TOKEN_TYPE = "at+jwt"  # RFC 9068 section 2.1
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - no secret: RFC 9068 section 2.1
 LIFETIME_SECONDS = 15 * 60
 CACHED_TOKENS = 10_000
 _ALGORITHM = "HS256"

@@ -62,7 +62,7 @@ class Tokens(ResponseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_TOKENS_EXAMPLE]})
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme
     expires_in: int = Field(description="Seconds for which the access token is good")
     refresh_token: str
 

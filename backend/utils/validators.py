@@ -137,7 +137,7 @@ class _Cleaning(BeforeValidator):
 Text = _Cleaning(storable, pattern=r"^[^\u0000]*$")
 """Any Unicode text."""
 
-Line = _Cleaning(trimmed, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+Line = _Cleaning(trimmed, pattern=r"^\s*[^\s\u0000][^\u0000]*$")
 """Text without white space around it."""
 
 TrueOrFalse = BeforeValidator(true_or_false)

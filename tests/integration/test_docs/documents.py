@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[3]
 def documents() -> list[Path]:
     """Every Markdown file that is ours."""
     folders = (ROOT / "docs", ROOT / "specs", ROOT / "backend", ROOT / "tests")
-    return sorted([*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))])
+    found = [*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))]
+    return sorted(path for path in found if "node_modules" not in path.parts)
 
 
 def prose(path: Path) -> str:

@@ -1,0 +1,11 @@
+// Reads [[source, flags], …] and writes what recheck says of each.
+import {readFileSync} from "node:fs";
+import {checkSync} from "recheck";
+
+const verdict = ([source, flags]) => {
+  new RegExp(source, flags); // throws where recheck would take what is no pattern for a safe one
+  const {status, complexity, error} = checkSync(source, flags, {timeout: 60_000});
+  return status === "safe" ? status : [status, complexity?.summary, error?.kind, error?.message].filter(Boolean).join(": ");
+};
+
+console.log(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(verdict)));
