@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.factories.clients",
     "tests.factories.queries",
     "tests.factories.hashes",
+    "tests.factories.edges",
 ]

@@ -83,7 +83,6 @@ def problem(
         "request_id": getattr(request.state, "request_id", ""),
         **(extensions or {}),
     }
-    headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
 
 

@@ -1,6 +1,7 @@
 """The reference pages `/docs` and `/redoc`. They load nothing from another host: we serve their assets ourselves."""
 
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -22,8 +23,20 @@ _SAME_HOST = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
         "worker-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
     )
 )
+
+_HEADERS = {
+    "Content-Security-Policy": _SAME_HOST,
+    "Permissions-Policy": ", ".join(
+        f"{feature}=()" for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+    ),
+}
+# The same for everybody, unlike what the API answers, and another one with each version of the server.
+_KEPT = {"Cache-Control": "public, max-age=3600"}
 
 _SWAGGER_UI = {
     "displayOperationId": True,
@@ -66,11 +79,19 @@ def install(app: FastAPI) -> None:
     def redoc_script() -> Response:
         """Redoc without the one picture that it would get from its makers' host."""
         script = files(_PACKAGE).joinpath(_DIRECTORY, _REDOC).read_text(encoding="utf-8")
-        return Response(script.replace(_REDOC_LOGO, _NO_PICTURE), media_type="text/javascript")
+        return Response(script.replace(_REDOC_LOGO, _NO_PICTURE), headers=_KEPT, media_type="text/javascript")
 
-    app.mount(_ASSETS, StaticFiles(packages=[(_PACKAGE, _DIRECTORY)]), name="assets")
+    app.mount(_ASSETS, _Assets(packages=[(_PACKAGE, _DIRECTORY)]), name="assets")
+
+
+class _Assets(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, for a browser to keep."""
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_KEPT)
+        return response
 
 
 def _confined(page: HTMLResponse) -> HTMLResponse:
-    page.headers["Content-Security-Policy"] = _SAME_HOST
+    page.headers.update(_HEADERS)
     return page

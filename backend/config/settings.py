@@ -12,6 +12,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from backend.config.addresses import BaseUrl, Hosts, Networks, Origins
+
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits."""
 
@@ -66,6 +68,21 @@ class Settings(BaseSettings):
 
     web_concurrency: PositiveInt = 1
     """Worker processes; one per core is right for a machine that does nothing else."""
+
+    public_url: BaseUrl | None = None
+    """The URL at which clients reach us. Links in mail are built from it; on https, browsers are told to stay there."""
+
+    trusted_hosts: Hosts | None = None
+    """Names that the Host header may have. Any, until an operator names some: nothing we answer is built from it."""
+
+    trusted_proxies: Networks | None = None
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: nobody's, as anyone may send them."""
+
+    cors_origins: Origins | None = None
+    """Origins whose pages may call us from a browser: none but our own."""
+
+    docs: bool = True
+    """Whether `/docs`, `/redoc` and `/openapi.json` are there."""
 
     jwt_secret: SecretStr | None = None
     """The HS256 key that signs access tokens, at least 32 bytes. Generated once on the embedded database."""

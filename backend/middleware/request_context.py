@@ -1,9 +1,11 @@
-"""The outermost layer: gives each request its id, bounds its body, logs it, and answers for what nobody expected."""
+"""The outermost layer: gives each request its id and each answer its headers, bounds the body, logs, refuses what is
+for nobody here, and answers for what nobody expected.
+"""
 
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,6 +17,9 @@ from uuid_utils import uuid7
 
 from backend.api.problems import framework_problem, problem
 from backend.auth.principal import Principal
+from backend.middleware.cors import Cors, is_preflight
+from backend.middleware.headers import AnswerHeaders, Header
+from backend.middleware.hosts import HEALTH, TrustedHosts
 from backend.utils.logging import REQUEST_ID
 
 log = structlog.get_logger()
@@ -27,8 +32,13 @@ _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 class RequestContext:
     """Wraps the application. One access line a request; the id is answered as `X-Request-ID`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, headers: AnswerHeaders, hosts: TrustedHosts | None = None, cors: Cors | None = None
+    ) -> None:
         self._app = app
+        self._headers = headers
+        self._hosts = hosts
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,12 +49,12 @@ class RequestContext:
             scope = {**scope, "method": "GET"}
         # Of several with one name, the first.
         headers = dict(reversed(scope["headers"]))
-        app = _too_large if _announces_too_much(headers) else self._app
+        app = self._refusal(scope, headers) or self._app
         # The server itself holds a body to the length that it announces.
         receive = _counting(receive) if b"transfer-encoding" in headers else receive
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        id_header = (b"x-request-id", request_id.encode())
+        added = self._added_headers(request_id, headers)
         started = time.perf_counter()
         status = 0
 
@@ -52,7 +62,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"].append(id_header)
+                message["headers"] += self._headers.beside(message["headers"])
+                message["headers"] += added
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
@@ -80,6 +91,43 @@ class RequestContext:
                 user_id=_user(scope),
             )
             REQUEST_ID.reset(in_request)
+
+    def _added_headers(self, request_id: str, headers: Mapping[bytes, bytes]) -> Sequence[Header]:
+        """What the answer to this request carries, and no other."""
+        id_header = (b"x-request-id", request_id.encode())
+        return (id_header, *self._cors.headers(headers.get(b"origin"))) if self._cors else (id_header,)
+
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ASGIApp | None:
+        """What answers in the application's place, if anything does."""
+        # Some header came twice: seldom, and cheaper to find than which one.
+        if (b"host" not in headers or len(headers) < len(scope["headers"])) and not _names_one_host(scope):
+            return _malformed
+        if self._hosts is not None and not self._hosts.include(headers.get(b"host", b"")) and not _asks_health(scope):
+            return _other_host
+        if self._cors is not None and is_preflight(scope["method"], headers):
+            return self._cors.preflight
+        return _too_large if _announces_too_much(headers) else None
+
+
+def _names_one_host(scope: Scope) -> bool:
+    """HTTP/1.1 wants one Host header, no more and no less (RFC 9112 section 3.2)."""
+    hosts = sum(name == b"host" for name, _ in scope["headers"])
+    return hosts == 1 or (hosts == 0 and scope.get("http_version") != "1.1")
+
+
+def _asks_health(scope: Scope) -> bool:
+    return bool(scope["path"].startswith(HEALTH))
+
+
+async def _malformed(scope: Scope, receive: Receive, send: Send) -> None:
+    await framework_problem(Request(scope), 400)(scope, receive, send)
+
+
+async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
+    fault = {"field": "Host", "code": "host_not_trusted", "message": "Ask for a name that this server knows"}
+    title = "The Host header names another server"
+    answer = problem(Request(scope), 400, "host_not_trusted", title, extensions={"errors": [fault]})
+    await answer(scope, receive, send)
 
 
 def _announces_too_much(headers: Mapping[bytes, bytes]) -> bool:

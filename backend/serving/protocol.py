@@ -8,6 +8,7 @@ from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from backend.api.problems import framework_problem
+from backend.middleware.headers import AnswerHeaders
 from backend.utils.logging import REQUEST_ID
 
 log = structlog.get_logger()
@@ -42,7 +43,8 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, path: str, request_id: str) -> None:
         scope = {"type": "http", "path": path, "state": {"request_id": request_id}}
         answer = framework_problem(Request(scope), 400, {"X-Request-ID": request_id, "Connection": "close"})
-        headers = [*self.server_state.default_headers, *answer.raw_headers]
+        added: AnswerHeaders = self.app_state["answer_headers"]
+        headers = [*self.server_state.default_headers, *answer.raw_headers, *added.beside(answer.raw_headers)]
         head = [STATUS_LINE[400], *(b"%s: %s\r\n" % header for header in headers), b"\r\n"]
         self.transport.write(b"".join([*head, bytes(answer.body)]))
         self.transport.close()

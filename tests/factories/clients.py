@@ -24,6 +24,7 @@ PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$AVp/jU6Fmo5HfV1L+l9UPA$wBJ/Znhhn
 class Client(httpx.AsyncClient):
     """An HTTP client of the application that knows who it is."""
 
+    app: FastAPI
     user_id: UUID
     session_id: UUID
     email: str
@@ -33,7 +34,9 @@ class Client(httpx.AsyncClient):
 
 def client_for(app: FastAPI) -> Client:
     """A client that is nobody yet. Exceptions that leave the application fail the test."""
-    return Client(transport=httpx.ASGITransport(app), base_url="http://testserver")
+    client = Client(transport=httpx.ASGITransport(app), base_url="http://testserver")
+    client.app = app
+    return client
 
 
 async def sign_up(app: FastAPI, client: Client) -> Client:

@@ -14,6 +14,7 @@ from backend.api.fast_path import FastPath
 from backend.api.plans import plan
 from backend.auth.jwt_handler import AccessTokens
 from backend.middleware.auth_middleware import AuthMiddleware
+from backend.middleware.headers import AnswerHeaders
 from backend.middleware.request_context import RequestContext
 from tests.factories.applications import SECRET
 from tests.factories.clients import Client, client_for
@@ -41,7 +42,7 @@ def inner(app: FastAPI) -> ASGIApp:
 
 def around(app: FastAPI, core: ASGIApp) -> FastAPI:
     """The application's other layers around a core: an ASGI application, whatever its type says."""
-    layers = RequestContext(AuthMiddleware(core, AccessTokens(SECRET)))
+    layers = RequestContext(AuthMiddleware(core, AccessTokens(SECRET)), AnswerHeaders())
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         await layers({**scope, "app": app}, receive, send)

@@ -21,7 +21,7 @@ CHUNKED = (
 @pytest.fixture(scope="module")
 def donewell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Donewell]:
     """One that serves the requests of this file."""
-    started = Donewell(tmp_path_factory.mktemp("malformed") / "data")
+    started = Donewell(tmp_path_factory.mktemp("malformed") / "data", PUBLIC_URL="https://api.example.com")
     try:
         started.greeting()
         yield started
@@ -67,6 +67,9 @@ def test_what_cannot_be_parsed_is_a_problem_with_an_access_line(donewell: Donewe
     assert (problem["status"], problem["code"], problem["instance"]) == (400, "malformed_request", path)
     assert problem["request_id"] == headers["X-Request-ID"]
     assert headers["Connection"] == "close"
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["Strict-Transport-Security"]
     (line,) = logged(donewell, problem["request_id"])
     assert (line["status"], line["method"], line["route"], line["user_id"]) == (400, None, None, None)
 

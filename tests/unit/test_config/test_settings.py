@@ -6,6 +6,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable
+from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -71,6 +72,20 @@ def test_without_any_setting_there_is_a_server_for_this_machine_alone() -> None:
         ("port", "1", 1),
         ("port", "65535", 65_535),
         ("web_concurrency", "2", 2),
+        ("public_url", "https://api.example.com/", "https://api.example.com"),
+        ("public_url", "http://127.0.0.1:8000/tasks", "http://127.0.0.1:8000/tasks"),
+        ("trusted_hosts", "api.example.com", ("api.example.com",)),
+        ("trusted_hosts", "API.example.com *.example.org,[::1]", ("api.example.com", "*.example.org", "[::1]")),
+        ("trusted_proxies", "10.0.0.7, 10.1.0.0/16", (ip_network("10.0.0.7"), ip_network("10.1.0.0/16"))),
+        ("trusted_proxies", "2001:db8::/32", (ip_network("2001:db8::/32"),)),
+        ("cors_origins", "https://app.example.com", ("https://app.example.com",)),
+        (
+            "cors_origins",
+            " http://a:3000,\thttp://[::1]:80 , app://x ",
+            ("http://a:3000", "http://[::1]:80", "app://x"),
+        ),
+        ("docs", "off", False),
+        ("docs", "true", True),
         ("jwt_secret", STRONG, STRONG),
         ("log_level", "warning", "warning"),
         ("log_format", "pretty", "pretty"),
@@ -103,6 +118,21 @@ def test_an_empty_variable_is_one_that_is_not_set(environment: Set, name: str) -
         ("database_timeout", "0"),
         ("database_timeout", "soon"),
         ("web_concurrency", "0"),
+        *(
+            ("public_url", url)
+            for url in ("api.example.com", "ftp://a", "https://", "https://a?b", "https://a:b@c", "//a")
+        ),
+        *(("trusted_hosts", hosts) for hosts in ("*", "https://a", "a:8000", "a.*.example", "*a.example", "a/b", ",")),
+        *(
+            ("trusted_proxies", networks)
+            for networks in ("*", "proxy.example", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.7:80")
+        ),
+        *(
+            ("cors_origins", origins)
+            for origins in ("*", "null,", "app.example.com", "https://a/", "https://A", "https://a,*")
+        ),
+        *(("cors_origins", origins) for origins in ("https://*.example.com", "https://a@b", "https://a b")),
+        ("docs", "maybe"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("database_url", "mysql://db/tasks"),
