@@ -22,6 +22,7 @@ from backend.middleware.headers import AnswerHeaders
 from backend.middleware.hosts import TrustedHosts
 from backend.middleware.proxies import TrustedProxies
 from backend.middleware.request_context import RequestContext
+from backend.services.revocations import Revocations
 from backend.services.sessions import SessionService
 from backend.utils.logging import configure_logging
 
@@ -80,7 +81,8 @@ def _application(database: Database, tokens: AccessTokens, headers: AnswerHeader
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         passwords = Passwords()
         await database.open()
-        app.state.sessions = SessionService(database, passwords, tokens)
+        app.state.revocations = revocations = Revocations(database.fast)
+        app.state.sessions = SessionService(database, passwords, tokens, revocations)
         # What is loaded by now stays: the collector need not look at it again (p95 -14 % at 1,000 clients, measured).
         gc.freeze()
         # For the server, which itself answers what is no HTTP.

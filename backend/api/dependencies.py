@@ -9,11 +9,14 @@ from fastapi import Depends, Header, Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
-from backend.auth.principal import Principal
+from backend.auth.principal import Caller, Principal
 from backend.database.fast_lane import FastLane
 from backend.domain.errors import Fault, Forbidden, InvalidInput, Unauthenticated
 from backend.domain.preconditions import Expected
 from backend.utils.validators import Id
+
+LONGEST_DEVICE = 255
+"""Characters of a User-Agent that are kept."""
 
 _ENTITY_TAG = r'\s*(W/)?"[!#-~]*"\s*'
 _IF_MATCH = re.compile(rf"\s*\*\s*|{_ENTITY_TAG}(,{_ENTITY_TAG})*")
@@ -26,11 +29,19 @@ class NotYours(Forbidden):
 
 
 async def identity(request: Request) -> Principal:
-    """Who is asking. Raises what the middleware found wrong with their token."""
+    """Who is asking. Raises what the middleware found wrong with their token, or that its grant has ended."""
     found: Principal | Unauthenticated = request.scope["state"]["identity"]
-    if isinstance(found, Principal):
-        return found
-    raise found
+    if not isinstance(found, Principal):
+        raise found
+    await request.app.state.revocations.check(found)
+    return found
+
+
+async def caller(request: Request) -> Caller:
+    """Where the request comes from."""
+    client = request.scope.get("client")
+    device = request.headers.get("User-Agent")
+    return Caller(client and client[0], device and device[:LONGEST_DEVICE], request.scope["state"]["request_id"])
 
 
 async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
@@ -40,6 +51,7 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 Identity = Annotated[Principal, Depends(identity)]
+CallerDep = Annotated[Caller, Depends(caller)]
 # With the default scope the commit would come after the answer, and a failing one behind a 201.
 SessionDep = Annotated[AsyncSession, Depends(transaction, scope="function")]
 

@@ -14,7 +14,14 @@ from pydantic.json_schema import models_json_schema
 
 from backend.api.dependencies import NotYours, identity
 from backend.api.problems import FRAMEWORK_CODES, MEDIA_TYPE, status_of
-from backend.auth.principal import TokenExpired, TokenForged, TokenInvalid, TokenMalformed, TokenMissing
+from backend.auth.principal import (
+    TokenExpired,
+    TokenForged,
+    TokenInvalid,
+    TokenMalformed,
+    TokenMissing,
+    TokenRevoked,
+)
 from backend.domain.errors import DatabaseUnavailable, DonewellError, InvalidInput, Overloaded, PreconditionFailed
 from backend.schemas.problems import InputProblem, Problem, VersionProblem
 
@@ -60,7 +67,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
 # What a status stands for where no resource has refusals of its own.
 _COMMON: Mapping[int, tuple[type[DonewellError], ...]] = {
     400: (InvalidInput,),
-    401: (TokenMissing, TokenMalformed, TokenForged, TokenExpired, TokenInvalid),
+    401: (TokenMissing, TokenMalformed, TokenForged, TokenExpired, TokenInvalid, TokenRevoked),
     403: (NotYours,),
     412: (PreconditionFailed,),
     503: (Overloaded, DatabaseUnavailable),

@@ -1,22 +1,40 @@
-"""Who is asking, as the access token tells."""
+"""Who is asking, and how they come to be asking."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 from uuid import UUID
 
 from backend.domain.errors import Unauthenticated
 
+type GrantKind = Literal["session", "identity", "token"]
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user acting through one of their sessions until `expires_at` (Unix seconds). `subject` is `user_id` as text."""
+    """A user, until `expires_at` (Unix seconds). `subject` is `user_id` as text.
+
+    `grant_id` is what the access rests on, and ends with: a session, an identity at another issuer, or a personal
+    access token. `scope` is what it is limited to; None is no limit.
+    """
 
     user_id: UUID
-    session_id: UUID
+    grant_id: UUID
     expires_at: int
+    kind: GrantKind = "session"
+    scope: frozenset[str] | None = None
     subject: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", str(self.user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from, as the audit log tells it: the client's address, what it says it is, the request."""
+
+    address: str | None = None
+    device: str | None = None
+    request_id: str | None = None
 
 
 class TokenMissing(Unauthenticated):
@@ -36,6 +54,11 @@ class TokenMalformed(TokenRefused):
 class TokenExpired(TokenRefused):
     code = "token_expired"
     title = "The access token has expired; refresh it"
+
+
+class TokenRevoked(TokenRefused):
+    code = "token_revoked"
+    title = "The session or grant that the access token rests on has ended; sign in again"
 
 
 class TokenInvalid(TokenRefused):

@@ -23,10 +23,15 @@ _NOW: dict[str, Any] = {"server_default": func.now(), "nullable": False}
 _NOW_AND_THEN = {**_NOW, "onupdate": func.now()}
 
 
-class Timestamped(SQLModel):
-    """When the row was made and last changed: instants of the transaction, by the database's clock."""
+class Created(SQLModel):
+    """When the row was made: the instant of the transaction, by the database's clock."""
 
     created_at: datetime = Field(default=None, sa_type=TIMESTAMP(timezone=True), sa_column_kwargs=_NOW)
+
+
+class Timestamped(Created):
+    """When the row was made and last changed."""
+
     updated_at: datetime = Field(default=None, sa_type=TIMESTAMP(timezone=True), sa_column_kwargs=_NOW_AND_THEN)
 
 

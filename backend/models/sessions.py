@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, LargeBinary
+from sqlalchemy import TIMESTAMP, Index, LargeBinary, text
 from sqlmodel import Field
 
 from backend.models.base import Timestamped
@@ -14,6 +14,9 @@ class Session(Timestamped, table=True):
     """A device that signed in. Refresh tokens are kept as SHA-256 hashes, the newest and its parent."""
 
     __tablename__: ClassVar[str] = "sessions"
+    __table_args__ = (
+        Index("sessions_listing_idx", "user_id", "created_at", "id", postgresql_where=text("revoked_at IS NULL")),
+    )
 
     user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
     id: UUID = Field(primary_key=True)

@@ -1,8 +1,9 @@
 """Registering, signing in, and the tokens that come of it."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
@@ -73,3 +74,26 @@ class SignedIn(Tokens):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_TOKENS_EXAMPLE, "user": USER_EXAMPLE}]})
 
     user: UserRead
+
+
+_SESSION_EXAMPLE: JsonDict = {
+    "id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e03",
+    "current": True,
+    "device": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "created_at": "2027-02-26T08:00:00.000000Z",
+    "last_used_at": "2027-02-28T17:40:00.000000Z",
+    "expires_at": "2027-03-30T17:40:00.000000Z",
+}
+
+
+class SessionRead(ResponseModel):
+    """A sign-in that has not ended."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SESSION_EXAMPLE]})
+
+    id: UUID
+    current: bool = Field(description="Whether it is the one that asks")
+    device: str | None = Field(description="What the client said it is: its User-Agent")
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime = Field(description="When it was opened or last got new tokens")
+    expires_at: AwareDatetime = Field(description="When it ends if it is not used until then")

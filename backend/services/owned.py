@@ -14,7 +14,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
-    Integer,
     Text,
     bindparam,
     cast,
@@ -25,17 +24,17 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import CTE
 
 from backend.auth.principal import TokenInvalid
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import Conflict, NotFound
-from backend.domain.pagination import Page, Position, encode_cursor
+from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected, require_version
 from backend.models.base import OwnedRow, metadata
 from backend.schemas.base import ResponseModel
+from backend.services.listing import fetch_page, newest_first
 
 _REVISIONS = metadata.tables["revisions"]
 _OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
@@ -111,15 +110,8 @@ class OwnedTable:
     def _page(self, equal: frozenset[str], *, resumed: bool) -> Statement:
         c = self._columns
         matching = [c[field] == self._new(field) for field in sorted(equal)]
-        if resumed:
-            place = row_of(bindparam("after_instant", type_=c.created_at.type), bindparam("after_id", type_=c.id.type))
-            matching.append(row_of(c.created_at, c.id) < place)
-        return Statement(
-            select(*self._read)
-            .where(c.user_id == _OWNER, c.deleted_at.is_(None), *matching)
-            .order_by(c.created_at.desc(), c.id.desc())
-            .limit(bindparam("rows", type_=Integer()))
-        )
+        query = select(*self._read).where(c.user_id == _OWNER, c.deleted_at.is_(None), *matching)
+        return newest_first(self._table, query, resumed=resumed)
 
     def _insert(self, fields: frozenset[str]) -> Statement:
         taken = select(1).where(self._columns.user_id == _OWNER, self._columns.id == self._id)
@@ -180,15 +172,8 @@ class OwnedRows:
     async def page(self, limit: int, after: Position | None, equal: Mapping[str, Any] | None = None) -> Page:
         """Newest first: up to `limit` rows after a position, of those whose fields equal the given values."""
         equal = equal or {}
-        values: dict[str, Any] = {"owner": self._owner, "rows": limit + 1, **_named_new(equal)}
-        if after is not None:
-            values |= {"after_instant": after.instant, "after_id": after.id}
         statement = self._table.page(frozenset(equal), resumed=after is not None)
-        rows = await self._lane.fetch(statement, values)
-        if len(rows) <= limit:
-            return Page(rows, None)
-        last = rows[limit - 1]
-        return Page(rows[:limit], encode_cursor(Position(last["created_at"], last["id"])))
+        return await fetch_page(self._lane, statement, {"owner": self._owner, **_named_new(equal)}, limit, after)
 
     async def get(self, row_id: UUID) -> Row:
         """The row. Raises the resource's `NotFound`."""

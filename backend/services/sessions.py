@@ -3,18 +3,14 @@
 This service opens its own transactions: what it must remember of a refusal has to outlast the refused request.
 """
 
-import hashlib
 import hmac
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal, NoReturn
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,14 +18,20 @@ from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
-from backend.auth.principal import Principal
+from backend.auth.principal import Caller, Principal
+from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.gate import Gate, driver_error
 from backend.database.session import Database
-from backend.domain.errors import Conflict, InvalidInput, Unauthenticated
+from backend.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from backend.domain.pagination import Page, Position
+from backend.models.base import metadata
 from backend.models.sessions import Session
 from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
+from backend.services import audit
+from backend.services.listing import Listing
+from backend.services.revocations import Revocations
 
 log = structlog.get_logger()
 
@@ -52,9 +54,20 @@ SIGN_IN_QUEUE_LIMIT = 300
 SIGN_IN_DEADLINE = 30.0
 """Seconds after which whoever waits for a turn has given up."""
 
-_PREFIX = "dwr_"
-_NONCE_BYTES = 32
-_TOKEN_BYTES = 16 + 16 + _NONCE_BYTES + 32
+_S = metadata.tables["sessions"].c
+_LIVE = Listing(
+    _S.id.table,
+    [
+        _S.id,
+        (_S.id == bindparam("current", type_=_S.id.type)).label("current"),
+        _S.device,
+        _S.created_at,
+        func.coalesce(_S.rotated_at, _S.created_at).label("last_used_at"),
+        func.least(_S.idle_expires_at, _S.expires_at).label("expires_at"),
+    ],
+    _S.revoked_at.is_(None),
+    func.least(_S.idle_expires_at, _S.expires_at) > func.now(),
+)
 
 
 class EmailTaken(Conflict):
@@ -67,10 +80,15 @@ class InvalidCredentials(Unauthenticated):
     title = "The e-mail address or the password is wrong"
 
 
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+    title = "There is no such session, or it has ended"
+
+
 class InvalidTokenRequest(InvalidInput):
     code = "invalid_token_request"
     title = "The token request is not valid"
-    extensions: ClassVar = {"error": "invalid_request"}  # this and the next two: RFC 6749 section 5.2
+    extensions: ClassVar = {"error": "invalid_request"}  # this and the next: RFC 6749 section 5.2
 
 
 class UnsupportedGrantType(InvalidInput):
@@ -79,75 +97,29 @@ class UnsupportedGrantType(InvalidInput):
     extensions: ClassVar = {"error": "unsupported_grant_type"}
 
 
-class InvalidGrant(InvalidInput):
-    code = "invalid_grant"
-    title = "The credentials or the refresh token are not valid"
-    extensions: ClassVar = {"error": "invalid_grant"}
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """An opaque token that names its session and proves the right to it with 256 random bits.
-
-    They are followed by their MAC under the session's own key: so that one we spent can be told from one we never
-    gave out, and nobody can end a session by inventing a token for it.
-    """
-
-    user_id: UUID
-    session_id: UUID
-    secret: bytes
-
-    @classmethod
-    def new(cls, user_id: UUID, session_id: UUID, family_key: bytes) -> "RefreshToken":
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return cls(user_id, session_id, nonce + hmac.digest(family_key, nonce, "sha256"))
-
-    @classmethod
-    def parse(cls, text: str) -> "RefreshToken":
-        """Raises `InvalidGrant` for anything `str` did not make."""
-        try:
-            raw = urlsafe_b64decode(text.removeprefix(_PREFIX).encode("ascii"))
-        except (UnicodeEncodeError, Base64Error) as error:
-            raise InvalidGrant from error
-        if len(raw) != _TOKEN_BYTES:
-            raise InvalidGrant
-        token = cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
-        if str(token) != text:
-            raise InvalidGrant
-        return token
-
-    def __str__(self) -> str:
-        return _PREFIX + urlsafe_b64encode(self.user_id.bytes + self.session_id.bytes + self.secret).decode()
-
-    def hash(self) -> bytes:
-        return hashlib.sha256(self.secret).digest()
-
-    def is_of(self, family_key: bytes) -> bool:
-        """Whether this token was once made with the key."""
-        nonce, mac = self.secret[:_NONCE_BYTES], self.secret[_NONCE_BYTES:]
-        return hmac.compare_digest(mac, hmac.digest(family_key, nonce, "sha256"))
-
-
 class SessionService:
-    """Opens, renews and ends sessions."""
+    """Opens, renews, lists and ends sessions."""
 
-    def __init__(self, database: Database, passwords: Passwords, tokens: AccessTokens) -> None:
+    def __init__(
+        self, database: Database, passwords: Passwords, tokens: AccessTokens, revocations: Revocations
+    ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
+        self._revocations = revocations
         self._turns = Gate(SIGNING_IN, SIGN_IN_QUEUE_LIMIT, SIGN_IN_DEADLINE)
 
-    async def register(self, registration: Registration, device: str | None) -> SignedIn:
+    async def register(self, registration: Registration, caller: Caller) -> SignedIn:
         """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed."""
         async with self._turns.enter():
-            return await self._register(registration, device)
+            return await self._register(registration, caller)
 
-    async def sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
+    async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
         """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses."""
         async with self._turns.enter():
-            return await self._sign_in(credentials, device)
+            return await self._sign_in(credentials, caller)
 
-    async def _register(self, registration: Registration, device: str | None) -> SignedIn:
+    async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
         password_hash = await self._passwords.hash(registration.password, (registration.email, registration.name))
         user = User(id=uuid7(), email=registration.email, name=registration.name, password_hash=password_hash)
         try:
@@ -155,7 +127,8 @@ class SessionService:
                 session.add(user)
                 await session.flush()
                 session.add(Revision(user_id=user.id))
-                token = open_session(session, user.id, device)
+                token = open_session(session, user.id, caller.device)
+                audit.record(session, "user.registered", user.id, caller, token.session_id)
         except IntegrityError as error:
             if getattr(driver_error(error), "constraint_name", None) == ONE_ACCOUNT_AN_ADDRESS:
                 raise EmailTaken from error
@@ -163,42 +136,73 @@ class SessionService:
         log.info("user.registered", user_id=str(user.id))
         return self._signed_in(user, token)
 
-    async def _sign_in(self, credentials: Credentials, device: str | None) -> SignedIn:
+    async def _sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
         email = func.lower(credentials.email)
         async with self._database.begin() as session:
             user = (await session.exec(select(User).where(func.lower(col(User.email)) == email))).first()
         correct = await self._passwords.verify(credentials.password, user.password_hash if user else None)
         if user is None or not correct:
-            log.info("session.refused", code=InvalidCredentials.code)
-            raise InvalidCredentials
+            await self._refuse(user, caller)
         renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
         async with self._database.begin() as session:
             if renewed:
                 await _keep_renewed(session, user, renewed)
-            token = open_session(session, user.id, device)
+            token = open_session(session, user.id, caller.device)
+            audit.record(session, "session.opened", user.id, caller, token.session_id)
         log.info("session.opened", user_id=str(user.id), session_id=str(token.session_id))
         return self._signed_in(user, token)
 
-    async def refresh(self, text: str) -> Tokens:
-        """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`."""
+    async def refresh(self, text: str, caller: Caller) -> Tokens:
+        """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`.
+
+        Within `REUSE_GRACE` a token that was just spent gets the same successor again: two tabs race.
+        """
         token = RefreshToken.parse(text)
         async with self._database.begin() as session:
-            successor, revoked = await _rotate(session, token)
+            successor, stolen = await _rotate(session, token)
+            if stolen:
+                audit.record(session, "session.revoked", token.user_id, caller, token.session_id)
+                await self._revocations.end(session, [token.session_id])
         # Raised outside the transaction: a family that was revoked stays so.
-        if revoked:
+        if stolen:
             log.warning("session.revoked", reason="refresh_token_reused", user_id=str(token.user_id))
         if successor is None:
             raise InvalidGrant
         log.info("session.refreshed", user_id=str(token.user_id), session_id=str(token.session_id))
         return self._pair(successor)
 
-    async def sign_out(self, who: Principal) -> None:
-        """End the session: its refresh token is worth nothing any more. Ending it twice is no error."""
+    async def list(self, who: Principal, limit: int, after: Position | None) -> Page:
+        """A page of the user's sessions that have not ended, the newest first."""
+        return await _LIVE.page(self._database.fast, who.user_id, limit, after, current=who.grant_id)
+
+    async def end(self, who: Principal, session_id: UUID, caller: Caller) -> None:
+        """End one of the user's sessions, and the access tokens that rest on it. Raises `SessionNotFound`."""
         async with self._database.begin() as session:
-            current = await session.get(Session, (who.user_id, who.session_id), with_for_update=True)
-            if current is not None and current.revoked_at is None:
-                current.revoked_at = datetime.now(UTC)
-        log.info("session.closed", session_id=str(who.session_id))
+            if not await self._end(session, who.user_id, session_id, caller):
+                raise SessionNotFound
+        log.info("session.closed", session_id=str(session_id))
+
+    async def sign_out(self, who: Principal, caller: Caller) -> None:
+        """End the session that the access token is of. Ending it twice is no error."""
+        async with self._database.begin() as session:
+            await self._end(session, who.user_id, who.grant_id, caller)
+        log.info("session.closed", session_id=str(who.grant_id))
+
+    async def _end(self, session: AsyncSession, user_id: UUID, session_id: UUID, caller: Caller) -> bool:
+        current = await session.get(Session, (user_id, session_id), with_for_update=True)
+        if current is None or current.revoked_at is not None:
+            return False
+        current.revoked_at = datetime.now(UTC)
+        audit.record(session, "session.closed", user_id, caller, session_id)
+        await self._revocations.end(session, [session_id])
+        return True
+
+    async def _refuse(self, user: User | None, caller: Caller) -> NoReturn:
+        if user is not None:
+            async with self._database.begin() as session:
+                audit.record(session, "session.refused", user.id, caller)
+        log.info("session.refused", code=InvalidCredentials.code)
+        raise InvalidCredentials
 
     def _pair(self, token: RefreshToken) -> Tokens:
         return Tokens(
@@ -238,29 +242,33 @@ async def _keep_renewed(session: AsyncSession, user: User, password_hash: str) -
 
 
 async def _rotate(session: AsyncSession, token: RefreshToken) -> tuple[RefreshToken | None, bool]:
-    """The successor, if the token is good for one, with the session moved on to it; and whether the family ended."""
+    """The token's successor, if it is good for one, with the session moved on to it; and whether it was stolen."""
     now = datetime.now(UTC)
     current = await session.get(Session, (token.user_id, token.session_id), with_for_update=True)
     if current is None or current.revoked_at is not None or min(current.idle_expires_at, current.expires_at) <= now:
         return None, False
-    if not hmac.compare_digest(current.token_hash, token.hash()):
-        return None, _suspect(current, token, now)
-    successor = RefreshToken.new(token.user_id, token.session_id, current.family_key)
-    current.parent_hash, current.token_hash = current.token_hash, successor.hash()
-    current.rotated_at = now
-    current.idle_expires_at = now + IDLE_LIFETIME
-    return successor, False
+    successor = token.successor(current.family_key)
+    match _standing(current, token, now):
+        case "current":
+            current.parent_hash, current.token_hash = current.token_hash, successor.hash()
+            current.rotated_at = now
+            current.idle_expires_at = now + IDLE_LIFETIME
+            return successor, False
+        case "racing":
+            return successor, False
+        case "spent":
+            current.revoked_at = now
+            return None, True
+        case "foreign":
+            return None, False
 
 
-def _suspect(current: Session, token: RefreshToken, now: datetime) -> bool:
-    """A spent token came back: unless it was a race just now, somebody has a copy, and the family ends."""
-    racing = (
-        current.parent_hash is not None
-        and hmac.compare_digest(current.parent_hash, token.hash())
-        and current.rotated_at is not None
-        and now - current.rotated_at <= REUSE_GRACE
-    )
-    if racing or not token.is_of(current.family_key):
-        return False
-    current.revoked_at = now
-    return True
+def _standing(current: Session, token: RefreshToken, now: datetime) -> Literal["current", "racing", "spent", "foreign"]:
+    """What a token is to its session. One that was spent a while ago is a copy that somebody has: the family ends."""
+    if hmac.compare_digest(current.token_hash, token.hash()):
+        return "current"
+    if not token.is_of(current.family_key):
+        return "foreign"
+    is_parent = current.parent_hash is not None and hmac.compare_digest(current.parent_hash, token.hash())
+    just_now = current.rotated_at is not None and now - current.rotated_at <= REUSE_GRACE
+    return "racing" if is_parent and just_now else "spent"

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AccessTokens
+from backend.auth.refresh_tokens import RefreshToken
 from backend.models.users import Revision, User
-from backend.services.sessions import RefreshToken, open_session
+from backend.services.sessions import open_session
 from tests.factories.applications import SECRET
 
 type Person = Callable[[], Awaitable["Client"]]

@@ -13,6 +13,7 @@ from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for
 from tests.integration.test_api.answers import answered
 from tests.integration.test_api.contract import OPERATIONS, Operation, address, assert_declared
+from tests.integration.test_architecture.operations import PARAMETERS
 
 # No request brings these about; the second has a test of its own, and the first is in test_unexpected.
 UNPROVOKED = (500, 503)
@@ -25,6 +26,10 @@ DECLARED = [
     if status not in UNPROVOKED
 ]
 CREATING = {operation.path: operation for operation in OPERATIONS if operation.method == "POST"}
+OTHERWISE_MADE: Mapping[str, Callable[[Client], Awaitable[str]]] = {
+    "/api/v1/auth/sessions": PARAMETERS["session_id"],
+    "/api/v1/users/{user_id}/audit": PARAMETERS["session_id"],
+}
 LISTS = [operation for operation in OPERATIONS if "Link" in operation.responses.get(200, {}).get("headers", {})]
 
 
@@ -60,13 +65,17 @@ async def objects_for(operation: Operation, client: Client) -> dict[str, str]:
     """Objects of the client's own for the operation's path, each made as the document shows."""
     ids: dict[str, str] = {}
     for name in operation.objects:
-        collection = operation.path.partition(f"/{{{name}}}")[0]
-        assert collection in CREATING, (
-            f"No POST {collection} makes what {operation} needs: say in `objects_for` what does"
-        )
-        created = await as_documented(CREATING[collection], client, ids).send()
-        ids[name] = answered(created, 201)["id"]
+        ids[name] = await made(operation.path.partition(f"/{{{name}}}")[0], client, ids)
     return ids
+
+
+async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
+    """The id of another object of a collection."""
+    if collection in OTHERWISE_MADE:
+        return await OTHERWISE_MADE[collection](client)
+    assert collection in CREATING, f"No POST {collection} makes one: say in OTHERWISE_MADE what does"
+    created = await as_documented(CREATING[collection], client, ids).send()
+    return str(answered(created, 201)["id"])
 
 
 async def again(attempt: Attempt) -> None:
@@ -161,7 +170,7 @@ async def test_each_declared_answer_comes_and_is_as_declared(owner: Client, oper
 async def test_a_page_that_is_not_the_last_is_as_declared(owner: Client, operation: Operation) -> None:
     ids = await objects_for(operation, owner)
     for _ in range(2):
-        answered(await as_documented(CREATING[operation.path], owner, ids).send(), 201)
+        await made(operation.path, owner, ids)
     attempt = as_documented(operation, owner, ids)
     attempt.request["params"] = {"limit": 1}
 

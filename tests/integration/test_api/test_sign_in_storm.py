@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from backend.auth.jwt_handler import AccessTokens
 from backend.auth.password import Passwords
+from backend.auth.principal import Caller
 from backend.domain.errors import Overloaded
 from backend.schemas.sessions import Credentials
 from backend.services import sessions
@@ -39,10 +40,10 @@ async def test_whoever_finds_too_many_waiting_is_told_to_come_again(
 ) -> None:
     monkeypatch.setattr(sessions, "SIGN_IN_QUEUE_LIMIT", 3)
     passwords = Passwords()
-    service = SessionService(app.state.database, passwords, AccessTokens(SECRET))
+    service = SessionService(app.state.database, passwords, AccessTokens(SECRET), app.state.revocations)
     credentials = Credentials(email=owner.email, password=PASSWORD)
 
-    results = await asyncio.gather(*(service.sign_in(credentials, None) for _ in range(9)), return_exceptions=True)
+    results = await asyncio.gather(*(service.sign_in(credentials, Caller()) for _ in range(9)), return_exceptions=True)
     passwords.close()
 
     assert [isinstance(result, Overloaded) for result in results] == [False] * (SIGNING_IN + 3) + [True] * 4

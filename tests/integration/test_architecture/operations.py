@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import httpx
+import jwt
 import pytest
 import structlog
 from fastapi import FastAPI
@@ -69,6 +70,13 @@ def _made_at(path: str, body: Mapping[str, Any]) -> Callable[[Client], Awaitable
     return make
 
 
+async def _signed_in(client: Client) -> str:
+    """Another session of the client's."""
+    reply = await client.post("/api/v1/auth/login", json={"email": client.email, "password": PASSWORD})
+    claims = jwt.decode(reply.json()["access_token"], options={"verify_signature": False})
+    return str(claims["sid"])
+
+
 async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
@@ -78,6 +86,7 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"})',
     {
         "task_id": _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"}),
+        "session_id": _signed_in,
         "path": _asset,
     },
 )
@@ -100,6 +109,9 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},
         "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
         "logout": lambda _: {},
+        "list_sessions": lambda _: {},
+        "end_session": lambda _: {},
+        "list_audit": lambda _: {},
         "get_liveness": lambda _: {},
         "get_readiness": lambda _: {},
         "get_health": lambda _: {},

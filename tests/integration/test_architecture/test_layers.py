@@ -31,7 +31,11 @@ COMMITTERS = {
     "backend/database/migrations/env.py": "migrations run outside of any request",
 }
 OWNERLESS_SERVICES = {"SessionService": "signs people in: before that there is no owner"}
-OWNERLESS_TABLES = {"users": "the owners themselves", "alembic_version": "Alembic's own"}
+OWNERLESS_TABLES = {
+    "users": "the owners themselves",
+    "alembic_version": "Alembic's own",
+    "revocations": "ids of what is gone",
+}
 KEYED_BY_OWNER_ALONE = {"revisions": "one row a user"}
 
 CONSTRAINTS = """

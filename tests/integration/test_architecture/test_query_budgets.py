@@ -18,10 +18,13 @@ BUDGETS: Mapping[str, int] = {
     "delete_task": 1,
     "get_me": 1,
     "update_me": 3,
-    "register_user": 3,
-    "login": 2,
+    "register_user": 4,
+    "login": 3,
     "issue_token": 2,
-    "logout": 2,
+    "logout": 4,
+    "list_sessions": 1,
+    "end_session": 4,
+    "list_audit": 1,
     "get_readiness": 1,
     "get_health": 1,
     "get_liveness": 0,
@@ -33,7 +36,10 @@ BUDGETS: Mapping[str, int] = {
 }
 """Statements that a request sends when it succeeds, besides BEGIN and COMMIT, by the name of its route."""
 
-LARGEST_BUDGET = 3
+UNVERSIONED = {"end_session"}
+"""Operations on an object that has no version."""
+
+LARGEST_BUDGET = 4
 
 HERE = "tests/integration/test_architecture/test_query_budgets.py"
 
@@ -115,7 +121,11 @@ async def test_a_refusal_by_the_token_alone_costs_no_statement(
 
 
 @pytest.mark.parametrize("headers", [{}, {"If-Match": '"999999"'}], ids=["missing", "changed meanwhile"])
-@pytest.mark.parametrize("operation", [operation for operation in PROTECTED if operation.objects], ids=str)
+@pytest.mark.parametrize(
+    "operation",
+    [operation for operation in PROTECTED if operation.objects and operation.name not in UNVERSIONED],
+    ids=str,
+)
 async def test_a_write_that_finds_nothing_to_do_costs_two_statements_at_most(
     connected: Client, stranger: Client, operation: Operation, headers: Mapping[str, str], count_queries: CountQueries
 ) -> None:

@@ -38,7 +38,8 @@ USERS = """
     written AS (
         INSERT INTO tasks (user_id, id, revision, title)
         SELECT id, uuidv7(), 1, 'Water the plants' FROM users WHERE get_byte(uuid_send(id), 15) < 128
-    )
+    ),
+    audited AS (INSERT INTO audit_log (user_id, id, event) SELECT id, uuidv7(), 'session.opened' FROM users)
     INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
     SELECT id, uuidv7(), '\\x00', '\\x00', now(), now() FROM users
 """
@@ -49,8 +50,17 @@ TASKS_OF = """
     FROM generate_series(1, 100000) AS number
 """
 SESSIONS_OF = """
-    INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
-    SELECT $1, uuidv7(), '\\x00', '\\x00', now(), now() FROM generate_series(1, 100000)
+    INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at, revoked_at)
+    SELECT $1, uuidv7(), '\\x00', '\\x00', now(), now(), now() FROM generate_series(1, 100000)
+"""
+AUDITED = """
+    INSERT INTO audit_log (user_id, id, event, created_at)
+    SELECT $1, uuidv7(), 'session.opened', now() - number * interval '1 minute'
+    FROM generate_series(1, 100000) AS number
+"""
+REVOCATIONS = """
+    INSERT INTO revocations
+    SELECT uuidv7(), now() - number * interval '1 hour' FROM generate_series(1, 100000) AS number
 """
 
 SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
@@ -81,6 +91,8 @@ async def fill(url: str) -> None:
         for case, owner in OWNERS.items():
             await connection.execute(TASKS_OF, owner, case == "few completed")
         await connection.execute(SESSIONS_OF, OWNERS["few open"])
+        await connection.execute(AUDITED, OWNERS["few open"])
+        await connection.execute(REVOCATIONS)
         await connection.execute("ANALYZE")
 
 

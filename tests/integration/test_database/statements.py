@@ -16,6 +16,17 @@ HERE = "tests/integration/test_database/statements.py"
 TASK_READ = "select tasks: tasks_pkey"
 TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
 
+AUDITED = {"insert audit_log", "lock users: users_pkey"}
+SESSION_ENDED = {
+    "lock sessions: sessions_pkey",
+    "update sessions: sessions_pkey",
+    "insert revocations",
+    *AUDITED,
+}
+
+BESIDES = {"select revocations: revocations_revoked_at_idx"}
+"""What is asked every two seconds, whoever makes a request then."""
+
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
     "get_task": {TASK_READ},
@@ -30,16 +41,19 @@ STATEMENTS: Mapping[str, set[str]] = {
     "delete_task": {TASK_WRITTEN, TASK_READ},
     "get_me": {"select users: users_pkey"},
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
-    "register_user": {"insert users", "insert revisions", "insert sessions", "lock users: users_pkey"},
-    "login": {"select users: users_lower_email_key", "insert sessions", "lock users: users_pkey"},
+    "register_user": {"insert users", "insert revisions", "insert sessions", *AUDITED},
+    "login": {"select users: users_lower_email_key", "insert sessions", *AUDITED},
     "issue_token": {
         "lock sessions: sessions_pkey",
         "update sessions: sessions_pkey",
         "select users: users_lower_email_key",
         "insert sessions",
-        "lock users: users_pkey",
+        *AUDITED,
     },
-    "logout": {"lock sessions: sessions_pkey", "update sessions: sessions_pkey"},
+    "logout": {*SESSION_ENDED},
+    "list_sessions": {"select sessions: sessions_listing_idx"},
+    "end_session": {*SESSION_ENDED},
+    "list_audit": {"select audit_log: audit_log_listing_idx"},
     "get_readiness": {"select alembic_version"},
     "get_health": {"select alembic_version"},
 }
@@ -124,9 +138,11 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
             lambda member: {"data": {"grant_type": "password", "username": member.client.email, "password": PASSWORD}},
         ),
         Variant(
-            400, lambda member: {"data": {"grant_type": "refresh_token", "refresh_token": member.client.refresh_token}}
+            200, lambda member: {"data": {"grant_type": "refresh_token", "refresh_token": member.client.refresh_token}}
         ),
     ],
-    "logout": [Variant(204)],
+    "list_audit": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "list_sessions": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "end_session": [Variant(404, ids=lambda _: {"session_id": uuid7()})],
 }
 """By the name of the route, sent after the request in `REQUESTS` and in this order."""

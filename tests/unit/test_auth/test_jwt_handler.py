@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backend.auth import jwt_handler
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.principal import Principal, TokenExpired, TokenForged, TokenInvalid, TokenMalformed, TokenRefused
-from backend.services.sessions import RefreshToken
+from backend.auth.refresh_tokens import RefreshToken
 from tests.factories.applications import SECRET
 from tests.unit.test_auth.forge import SESSION, USER, base64, claims, token, unsigned, with_claims_of
 
@@ -39,7 +39,7 @@ def test_a_token_tells_whose_it_is_and_for_how_long(user_id: UUID, session_id: U
     before = int(time.time())
     principal = AccessTokens(SECRET).identify(AccessTokens(SECRET).issue(user_id, session_id))
 
-    assert (principal.user_id, principal.session_id) == (user_id, session_id)
+    assert (principal.user_id, principal.grant_id) == (user_id, session_id)
     assert before + LIFETIME_SECONDS <= principal.expires_at <= time.time() + LIFETIME_SECONDS
 
 

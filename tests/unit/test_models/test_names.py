@@ -20,8 +20,8 @@ NAMED = """
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_is_a_plural_in_snake_case(table: Table) -> None:
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*s", table.name)
+def test_a_table_is_a_plural_or_a_log_in_snake_case(table: Table) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*(s|_log)", table.name)
 
 
 @pytest.mark.parametrize("table", TABLES)

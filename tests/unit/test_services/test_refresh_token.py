@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from backend.services.sessions import InvalidGrant, RefreshToken
+from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 
 PREFIX = "dwr_"
 URL_SAFE = sorted(set(string.ascii_letters + string.digits + "-_="))
@@ -98,3 +98,18 @@ def test_a_truncated_token_is_none(token: RefreshToken, data: st.DataObject) -> 
 @pytest.mark.parametrize("padding", ["=", "==", "A==", "AA=", "AAA", "AAAA"])
 def test_a_token_has_one_spelling(padding: str) -> None:
     assert refused(SOME + padding)
+
+
+@given(st.uuids(), st.uuids(), st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_a_token_has_one_successor_which_takes_the_key_to_find(
+    user_id: UUID, session_id: UUID, key: bytes, another: bytes
+) -> None:
+    assume(key != another)
+    token = RefreshToken.new(user_id, session_id, key)
+
+    successor = token.successor(key)
+
+    assert successor == token.successor(key)
+    assert successor.is_of(key)
+    assert (successor.user_id, successor.session_id) == (user_id, session_id)
+    assert len({token.secret, successor.secret, token.successor(another).secret, successor.successor(key).secret}) == 4

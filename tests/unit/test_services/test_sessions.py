@@ -13,12 +13,15 @@ from sqlalchemy import CursorResult, RowMapping, text
 from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
-from backend.auth.principal import Principal
+from backend.auth.principal import Caller, Principal
+from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.session import Database
 from backend.schemas.sessions import Credentials, Registration, SignedIn
-from backend.services.sessions import EmailTaken, InvalidCredentials, InvalidGrant, RefreshToken, SessionService
+from backend.services.sessions import EmailTaken, InvalidCredentials, SessionService
 from tests.factories.applications import SECRET
 from tests.factories.clients import PASSWORD, Client
+
+BROWSER = Caller("192.0.2.1", "a browser")
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def who(signed_in: SignedIn) -> Principal:
 
 
 async def sign_in(sessions: SessionService, email: str, password: str = PASSWORD) -> SignedIn:
-    return await sessions.sign_in(Credentials(email=email, password=password), "a browser")
+    return await sessions.sign_in(Credentials(email=email, password=password), BROWSER)
 
 
 async def execute(database: Database, statement: str, **values: Any) -> CursorResult[Any]:
@@ -64,7 +67,7 @@ async def later(database: Database, refresh_token: str, column: str, past: timed
 
 async def refused(sessions: SessionService, refresh_token: str) -> bool:
     try:
-        await sessions.refresh(refresh_token)
+        await sessions.refresh(refresh_token, Caller())
     except InvalidGrant:
         return True
     return False
@@ -72,24 +75,24 @@ async def refused(sessions: SessionService, refresh_token: str) -> bool:
 
 async def test_whoever_registers_has_an_account_and_is_signed_in(sessions: SessionService) -> None:
     wanted = registration(name=" Ada Lovelace ")
-    signed_in = await sessions.register(wanted, "a browser")
+    signed_in = await sessions.register(wanted, BROWSER)
 
     assert (signed_in.user.email, signed_in.user.name) == (wanted.email, "Ada Lovelace")
     assert (signed_in.token_type, signed_in.expires_in) == ("Bearer", LIFETIME_SECONDS)
     assert who(signed_in).user_id == signed_in.user.id
-    assert RefreshToken.parse(signed_in.refresh_token).session_id == who(signed_in).session_id
+    assert RefreshToken.parse(signed_in.refresh_token).session_id == who(signed_in).grant_id
     assert (await sign_in(sessions, wanted.email)).user == signed_in.user
 
 
 async def test_an_address_is_registered_once_in_whatever_case(sessions: SessionService, owner: Client) -> None:
     for email in (owner.email, owner.email.upper().replace("EXAMPLE.COM", "example.com")):
         with pytest.raises(EmailTaken):
-            await sessions.register(registration(email=email), None)
+            await sessions.register(registration(email=email), Caller())
 
 
 async def test_of_two_who_register_an_address_at_once_one_does(sessions: SessionService) -> None:
     wanted = registration()
-    results = await asyncio.gather(*(sessions.register(wanted, None) for _ in range(2)), return_exceptions=True)
+    results = await asyncio.gather(*(sessions.register(wanted, Caller()) for _ in range(2)), return_exceptions=True)
 
     assert sorted(type(result).__name__ for result in results) == ["EmailTaken", "SignedIn"]
 
@@ -106,7 +109,7 @@ async def test_each_sign_in_is_a_session_of_its_own(
 ) -> None:
     one, other = [await sign_in(sessions, owner.email) for _ in range(2)]
 
-    assert len({owner.session_id, who(one).session_id, who(other).session_id}) == 3
+    assert len({owner.session_id, who(one).grant_id, who(other).grant_id}) == 3
     assert (await row_of(database, one.refresh_token))["device"] == "a browser"
     assert (await row_of(database, one.refresh_token))["user_id"] == owner.user_id
 
@@ -143,20 +146,19 @@ async def test_whoever_signs_in_elsewhere_has_no_password_to_guess(
 async def test_a_refresh_token_is_spent_on_the_next_pair(sessions: SessionService, owner: Client) -> None:
     tokens = [owner.refresh_token]
     for _ in range(3):
-        pair = await sessions.refresh(tokens[-1])
+        pair = await sessions.refresh(tokens[-1], Caller())
         principal = AccessTokens(SECRET).identify(pair.access_token)
-        assert (principal.user_id, principal.session_id) == (owner.user_id, owner.session_id)
+        assert (principal.user_id, principal.grant_id) == (owner.user_id, owner.session_id)
         tokens.append(pair.refresh_token)
 
     assert len(set(tokens)) == 4
-    assert await refused(sessions, tokens[-2])
     assert not await refused(sessions, tokens[-1])
 
 
 async def test_a_token_that_was_spent_long_ago_ends_the_session(
     sessions: SessionService, database: Database, owner: Client
 ) -> None:
-    newest = (await sessions.refresh(owner.refresh_token)).refresh_token
+    newest = (await sessions.refresh(owner.refresh_token, Caller())).refresh_token
     await later(database, newest, "rotated_at", timedelta(seconds=11))
 
     assert await refused(sessions, owner.refresh_token)
@@ -165,19 +167,28 @@ async def test_a_token_that_was_spent_long_ago_ends_the_session(
 
 
 async def test_a_token_two_rotations_old_ends_the_session_at_once(sessions: SessionService, owner: Client) -> None:
-    second = (await sessions.refresh(owner.refresh_token)).refresh_token
-    newest = (await sessions.refresh(second)).refresh_token
+    second = (await sessions.refresh(owner.refresh_token, Caller())).refresh_token
+    newest = (await sessions.refresh(second, Caller())).refresh_token
 
     assert await refused(sessions, owner.refresh_token)
     assert await refused(sessions, newest)
 
 
-async def test_two_tabs_that_refresh_at_once_do_not_end_the_session(sessions: SessionService, owner: Client) -> None:
-    results = await asyncio.gather(*(sessions.refresh(owner.refresh_token) for _ in range(4)), return_exceptions=True)
+async def test_two_tabs_that_refresh_at_once_get_the_same_token(sessions: SessionService, owner: Client) -> None:
+    pairs = await asyncio.gather(*(sessions.refresh(owner.refresh_token, Caller()) for _ in range(4)))
 
-    (pair,) = (result for result in results if not isinstance(result, BaseException))
-    assert all(isinstance(result, InvalidGrant) for result in results if result is not pair)
-    assert not await refused(sessions, pair.refresh_token)
+    assert len({pair.refresh_token for pair in pairs}) == 1
+    assert len({pair.access_token for pair in pairs}) == 4
+    assert not await refused(sessions, pairs[0].refresh_token)
+
+
+async def test_a_spent_token_has_a_successor_only_while_that_is_the_newest(
+    sessions: SessionService, owner: Client
+) -> None:
+    successor = (await sessions.refresh(owner.refresh_token, Caller())).refresh_token
+    await sessions.refresh(successor, Caller())
+
+    assert await refused(sessions, owner.refresh_token)
 
 
 @pytest.mark.parametrize(("column", "days"), [("idle_expires_at", 30), ("expires_at", 365)])
@@ -194,7 +205,7 @@ async def test_using_a_session_keeps_it_from_idling_but_not_from_ending(
 ) -> None:
     await later(database, owner.refresh_token, "idle_expires_at", timedelta(days=29))
     before = await row_of(database, owner.refresh_token)
-    await sessions.refresh(owner.refresh_token)
+    await sessions.refresh(owner.refresh_token, Caller())
     after = await row_of(database, owner.refresh_token)
 
     assert (after["idle_expires_at"] - before["idle_expires_at"]).days >= 29
@@ -203,17 +214,17 @@ async def test_using_a_session_keeps_it_from_idling_but_not_from_ending(
 
 async def test_whoever_signed_out_stays_so(sessions: SessionService, database: Database, owner: Client) -> None:
     principal = Principal(owner.user_id, owner.session_id, 0)
-    await sessions.sign_out(principal)
+    await sessions.sign_out(principal, Caller())
     ended = (await row_of(database, owner.refresh_token))["revoked_at"]
-    await sessions.sign_out(principal)
+    await sessions.sign_out(principal, Caller())
 
     assert await refused(sessions, owner.refresh_token)
     assert (await row_of(database, owner.refresh_token))["revoked_at"] == ended
 
 
 async def test_nobody_signs_out_anyone_else(sessions: SessionService, owner: Client, stranger: Client) -> None:
-    await sessions.sign_out(Principal(stranger.user_id, owner.session_id, 0))
-    await sessions.sign_out(Principal(uuid7(), uuid7(), 0))
+    await sessions.sign_out(Principal(stranger.user_id, owner.session_id, 0), Caller())
+    await sessions.sign_out(Principal(uuid7(), uuid7(), 0), Caller())
 
     assert not await refused(sessions, owner.refresh_token)
 
@@ -236,7 +247,7 @@ async def test_a_token_proves_a_right_only_to_its_own_session(
 async def test_the_database_holds_no_token_and_no_password(
     sessions: SessionService, database: Database, owner: Client
 ) -> None:
-    newest = (await sessions.refresh(owner.refresh_token)).refresh_token
+    newest = (await sessions.refresh(owner.refresh_token, Caller())).refresh_token
     row = await row_of(database, newest)
 
     assert row["token_hash"] == RefreshToken.parse(newest).hash()
@@ -249,10 +260,10 @@ async def test_what_is_logged_tells_whose_session_it_was_and_no_secret(
     sessions: SessionService, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     wanted = registration()
-    signed_in = await sessions.register(wanted, "a browser")
+    signed_in = await sessions.register(wanted, BROWSER)
     again = await sign_in(sessions, wanted.email)
-    pair = await sessions.refresh(again.refresh_token)
-    await sessions.sign_out(who(again))
+    pair = await sessions.refresh(again.refresh_token, Caller())
+    await sessions.sign_out(who(again), Caller())
     with pytest.raises(InvalidCredentials):
         await sign_in(sessions, wanted.email, "a wrong guess")
 

@@ -2,19 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Header
+from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backend.api.dependencies import Identity
+from backend.api.dependencies import CallerDep, Identity, PathId
 from backend.api.openapi import problems
+from backend.api.responses import many
+from backend.auth.refresh_tokens import InvalidGrant
 from backend.domain.errors import Fault
-from backend.schemas.sessions import Credentials, Registration, SignedIn, TokenRequest, Tokens
+from backend.schemas.pagination import PageQuery
+from backend.schemas.sessions import Credentials, Registration, SessionRead, SignedIn, TokenRequest, Tokens
 from backend.services.sessions import (
     EmailTaken,
     InvalidCredentials,
-    InvalidGrant,
     InvalidTokenRequest,
+    SessionNotFound,
     SessionService,
     UnsupportedGrantType,
 )
@@ -30,40 +33,54 @@ async def _never_stored(response: Response) -> None:
 
 
 Sessions = Annotated[SessionService, Depends(_service)]
-Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
 router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"], dependencies=[Depends(_never_stored)])
 
 
 @router.post("/register", name="register_user", status_code=201, responses=problems(400, EmailTaken))
-async def register(sessions: Sessions, body: Registration, device: Device = None) -> SignedIn:
+async def register(sessions: Sessions, body: Registration, caller: CallerDep) -> SignedIn:
     """Open an account and sign in to it."""
-    return await sessions.register(body, _shortened(device))
+    return await sessions.register(body, caller)
 
 
 @router.post("/login", responses=problems(400, InvalidCredentials))
-async def login(sessions: Sessions, body: Credentials, device: Device = None) -> SignedIn:
+async def login(sessions: Sessions, body: Credentials, caller: CallerDep) -> SignedIn:
     """Sign in with e-mail address and password."""
-    return await sessions.sign_in(body, _shortened(device))
+    return await sessions.sign_in(body, caller)
 
 
 @router.post("/token", name="issue_token", responses=problems(InvalidTokenRequest, UnsupportedGrantType, InvalidGrant))
-async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], device: Device = None) -> Tokens:
+async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], caller: CallerDep) -> Tokens:
     """Sign in or stay signed in the OAuth 2 way. `password` signs in, `refresh_token` is spent for the next pair."""
     if form.grant_type == "refresh_token":
-        return await sessions.refresh(_required(form.refresh_token, "refresh_token"))
+        return await sessions.refresh(_required(form.refresh_token, "refresh_token"), caller)
     credentials = Credentials(email=_required(form.username, "username"), password=_required(form.password, "password"))
     try:
-        signed_in = await sessions.sign_in(credentials, _shortened(device))
+        signed_in = await sessions.sign_in(credentials, caller)
     except InvalidCredentials as refusal:
         raise InvalidGrant from refusal
     return Tokens.model_validate(signed_in, from_attributes=True)
 
 
 @router.post("/logout", status_code=204, responses=problems(401))
-async def logout(sessions: Sessions, who: Identity) -> Response:
-    """End this session: its refresh token is worth nothing any more."""
-    await sessions.sign_out(who)
+async def logout(sessions: Sessions, who: Identity, caller: CallerDep) -> Response:
+    """End this session. Its refresh token is worth nothing any more, nor, within seconds, are its access tokens."""
+    await sessions.sign_out(who, caller)
+    return Response(status_code=204)
+
+
+@router.get("/sessions", response_model=list[SessionRead], responses=problems(400, 401))
+async def list_sessions(
+    request: Request, sessions: Sessions, who: Identity, query: Annotated[PageQuery, Query()]
+) -> Response:
+    """List where one is signed in, the newest first. While there is more, the `Link` header has the next page."""
+    return many(request, await sessions.list(who, query.limit, query.position()))
+
+
+@router.delete("/sessions/{session_id}", status_code=204, responses=problems(400, 401, SessionNotFound))
+async def end_session(sessions: Sessions, who: Identity, session_id: PathId, caller: CallerDep) -> Response:
+    """End a session of one's own, as signing out there would."""
+    await sessions.end(who, session_id, caller)
     return Response(status_code=204)
 
 
@@ -71,7 +88,3 @@ def _required(value: str | None, field: str) -> str:
     if value is None:
         raise InvalidTokenRequest([Fault(field, "missing", "Field required")])
     return value
-
-
-def _shortened(device: str | None) -> str | None:
-    return device and device[:255]

@@ -1,0 +1,57 @@
+"""The audit log: written in the transaction of what it tells of, never changed."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid_utils.compat import uuid7
+
+from backend.auth.principal import Caller
+from backend.database.fast_lane import FastLane
+from backend.domain.pagination import Page, Position
+from backend.models.audit import AuditEntry
+from backend.models.base import metadata
+from backend.schemas.audit import AuditEntryRead
+from backend.services.listing import Listing
+
+type Event = Literal[
+    "user.registered",
+    "session.opened",
+    "session.refused",
+    "session.closed",
+    "session.revoked",
+]
+"""What can happen. The names are those of the same events in the log."""
+
+_AUDIT_LOG = metadata.tables["audit_log"]
+_ENTRIES = Listing(_AUDIT_LOG, [_AUDIT_LOG.c[name] for name in AuditEntryRead.model_fields])
+
+
+class AuditLog:
+    """One owner's audit log, to read."""
+
+    def __init__(self, lane: FastLane, owner: UUID) -> None:
+        self._lane = lane
+        self._owner = owner
+
+    async def list(self, limit: int, after: Position | None) -> Page:
+        """A page of what happened, the newest first."""
+        return await _ENTRIES.page(self._lane, self._owner, limit, after)
+
+
+def record(
+    session: AsyncSession, event: Event, user_id: UUID, caller: Caller, grant_id: UUID | None = None, **details: Any
+) -> None:
+    """Add an entry to the transaction: it is there if what it tells of is. `details` are no secrets and no text."""
+    session.add(
+        AuditEntry(
+            user_id=user_id,
+            id=uuid7(),
+            event=event,
+            grant_id=grant_id,
+            address=caller.address,
+            device=caller.device,
+            request_id=caller.request_id,
+            details=details,
+        )
+    )

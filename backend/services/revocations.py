@@ -1,0 +1,98 @@
+"""Ended grants: an access token stops working within seconds, and no request asks the database for it.
+
+Each process keeps the ids of the grants that have ended lately, and asks for new ones when a request comes and what
+it knows has become old. A database that nobody asks anything can so go to sleep.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from time import monotonic
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, event, func, select
+from sqlalchemy.dialects.postgresql import INTERVAL, insert
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.auth.principal import Principal, TokenRevoked
+from backend.database.fast_lane import FastLane, Statement
+from backend.models.revocations import Revocation
+
+REFRESH_AFTER = 2.0
+"""Seconds after which a request has the newest asked for, without waiting for them."""
+
+TRUSTED_FOR = 5.0
+"""Seconds after which a request waits for them: the longest that an ended grant is still good anywhere."""
+
+OVERLAP = 20.0
+"""Seconds that are read again each time: a transaction that was slow to commit has an older time than others."""
+
+RETENTION = timedelta(hours=1)
+"""How long an ended grant is remembered: longer than any access token, or what a process remembers of one, lives."""
+
+RECENT = Statement(
+    select(col(Revocation.grant_id)).where(
+        col(Revocation.revoked_at) > func.now() - bindparam("within", type_=INTERVAL())
+    )
+)
+_PURGE = Statement(
+    delete(Revocation).where(col(Revocation.revoked_at) < func.now() - bindparam("within", type_=INTERVAL()))
+)
+
+
+class Revocations:
+    """The grants that have ended within `RETENTION`, as this process knows them."""
+
+    def __init__(self, lane: FastLane) -> None:
+        self._lane = lane
+        self._ended: dict[UUID, float] = {}
+        self._read_at: float | None = None
+        self._purged_at = monotonic()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def check(self, who: Principal) -> None:
+        """Raises `TokenRevoked` if what their access rests on ended more than `TRUSTED_FOR` seconds ago, or is known
+        to have ended; as the gate does if that cannot be found out.
+        """
+        age = TRUSTED_FOR if self._read_at is None else monotonic() - self._read_at
+        if age >= REFRESH_AFTER:
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read())
+                self._reading.add_done_callback(self._done)
+            if age >= TRUSTED_FOR:
+                # Shielded: others wait for the same, whoever goes away.
+                await asyncio.shield(self._reading)
+        if who.grant_id in self._ended:
+            raise TokenRevoked
+
+    async def end(self, session: AsyncSession, grant_ids: Collection[UUID]) -> None:
+        """End grants with the transaction: here at once when it commits, elsewhere within `TRUSTED_FOR` seconds."""
+        if not grant_ids:
+            return
+        ended = insert(Revocation).values([{"grant_id": grant_id} for grant_id in grant_ids])
+        await session.exec(ended.on_conflict_do_update(index_elements=["grant_id"], set_={"revoked_at": func.now()}))
+        event.listen(session.sync_session, "after_commit", lambda _: self._add(grant_ids), once=True)
+
+    def _add(self, grant_ids: Collection[UUID]) -> None:
+        self._ended.update(dict.fromkeys(grant_ids, monotonic()))
+
+    async def _read(self) -> None:
+        begun = monotonic()
+        within = RETENTION if self._read_at is None else timedelta(seconds=begun - self._read_at + OVERLAP)
+        self._add([row["grant_id"] for row in await self._lane.fetch(RECENT, {"within": within})])
+        self._read_at = begun
+        if begun - self._purged_at > RETENTION.total_seconds():
+            self._purged_at = begun
+            self._forget(begun - RETENTION.total_seconds())
+            await self._lane.fetch(_PURGE, {"within": 2 * RETENTION})
+
+    def _forget(self, before: float) -> None:
+        for grant_id in [grant_id for grant_id, since in self._ended.items() if since < before]:
+            del self._ended[grant_id]
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._reading = None
+        # Nobody may have waited for it: the next request asks again, and waits if it has to.
+        if not task.cancelled():
+            task.exception()

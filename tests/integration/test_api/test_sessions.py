@@ -1,0 +1,136 @@
+"""Where one is signed in, and ending it: from then on neither kind of token is good, in any process."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from fastapi import FastAPI
+from uuid_utils.compat import uuid7
+
+from backend.services import revocations
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import PASSWORD, Client, client_for
+from tests.integration.test_api.answers import LOGIN, LOGOUT, ME, TOKEN, answered, problem, sql
+
+SESSIONS = "/api/v1/auth/sessions"
+
+
+async def signed_in_again(client: Client, device: str = "A phone") -> dict[str, Any]:
+    """The tokens of another session of the client's, with its id as `sid`."""
+    credentials = {"email": client.email, "password": PASSWORD}
+    tokens = answered(await client.post(LOGIN, json=credentials, headers={"User-Agent": device}))
+    sid = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
+    return {**tokens, "sid": sid, "bearer": {"Authorization": f"Bearer {tokens['access_token']}"}}
+
+
+async def test_sessions_are_listed_the_newest_first_and_ones_own_is_marked(owner: Client) -> None:
+    other = await signed_in_again(owner)
+
+    listed = answered(await owner.get(SESSIONS))
+
+    assert [(each["id"], each["current"], each["device"]) for each in listed] == [
+        (other["sid"], False, "A phone"),
+        (str(owner.session_id), True, None),
+    ]
+    assert [each["last_used_at"] >= each["created_at"] for each in listed] == [True, True]
+
+
+@pytest.mark.parametrize("column", ["idle_expires_at", "expires_at", "revoked_at"])
+async def test_a_session_that_is_over_is_not_listed(app: FastAPI, owner: Client, column: str) -> None:
+    other = await signed_in_again(owner)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    await sql(app, f"UPDATE sessions SET {column} = :past WHERE id = CAST(:id AS uuid)", past=past, id=other["sid"])
+
+    assert [each["id"] for each in answered(await owner.get(SESSIONS))] == [str(owner.session_id)]
+
+
+async def test_a_refreshed_session_was_used_when_it_was_refreshed(owner: Client) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": owner.refresh_token}
+    answered(await owner.post(TOKEN, data=form))
+
+    (listed,) = answered(await owner.get(SESSIONS))
+
+    assert listed["last_used_at"] > listed["created_at"]
+
+
+async def test_another_session_can_be_ended_and_its_tokens_end_with_it(owner: Client, anonymous: Client) -> None:
+    other = await signed_in_again(owner)
+    answered(await anonymous.get(ME, headers=other["bearer"]))
+
+    assert (await owner.delete(f"{SESSIONS}/{other['sid']}")).status_code == 204
+
+    refused = await anonymous.get(ME, headers=other["bearer"])
+    problem(refused, 401, "token_revoked")
+    assert refused.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
+    form = {"grant_type": "refresh_token", "refresh_token": other["refresh_token"]}
+    problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+    answered(await owner.get(ME))
+
+
+async def test_what_has_ended_cannot_be_ended_again(owner: Client) -> None:
+    other = await signed_in_again(owner)
+    await owner.delete(f"{SESSIONS}/{other['sid']}")
+
+    problem(await owner.delete(f"{SESSIONS}/{other['sid']}"), 404, "session_not_found")
+    problem(await owner.delete(f"{SESSIONS}/{uuid7()}"), 404, "session_not_found")
+
+
+async def test_signing_out_ends_the_access_token_at_once_where_it_was_done(owner: Client) -> None:
+    assert (await owner.post(LOGOUT)).status_code == 204
+
+    problem(await owner.get(ME), 401, "token_revoked")
+    problem(await owner.post(LOGOUT), 401, "token_revoked")
+
+
+async def test_a_family_of_which_a_spent_token_came_back_takes_its_access_tokens_along(
+    owner: Client, anonymous: Client
+) -> None:
+    other = await signed_in_again(owner)
+    form = {"grant_type": "refresh_token", "refresh_token": other["refresh_token"]}
+    newer = answered(await anonymous.post(TOKEN, data=form))
+    answered(await anonymous.post(TOKEN, data={**form, "refresh_token": newer["refresh_token"]}))
+
+    problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+
+    problem(await anonymous.get(ME, headers=other["bearer"]), 401, "token_revoked")
+
+
+async def test_another_process_refuses_the_access_token_within_seconds(
+    app: FastAPI, owner: Client, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two applications share nothing but the database."""
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await elsewhere.get(ME))
+
+        assert (await owner.post(LOGOUT)).status_code == 204
+        # As when `TRUSTED_FOR` seconds have passed.
+        monkeypatch.setattr(revocations, "TRUSTED_FOR", 0.0)
+        monkeypatch.setattr(revocations, "REFRESH_AFTER", 0.0)
+
+        problem(await elsewhere.get(ME), 401, "token_revoked")
+    assert app is not other
+
+
+async def test_what_ended_before_a_process_started_is_refused_by_its_first_answer(
+    owner: Client, database_url: str, tmp_path: Path
+) -> None:
+    assert (await owner.post(LOGOUT)).status_code == 204
+
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        problem(await elsewhere.get(ME), 401, "token_revoked")
+
+
+async def test_old_revocations_are_forgotten(app: FastAPI, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant = uuid7()
+    await sql(app, "INSERT INTO revocations VALUES (:id, now() - interval '3 hours')", id=grant)
+    known = app.state.revocations
+    monkeypatch.setattr(known, "_purged_at", -1e9)
+    monkeypatch.setattr(known, "_read_at", None)
+
+    answered(await owner.get(ME))
+
+    assert await sql(app, "SELECT 1 FROM revocations WHERE grant_id = :id", id=grant) == []
