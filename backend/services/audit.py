@@ -1,5 +1,6 @@
 """The audit log: written in the transaction of what it tells of, never changed."""
 
+import json
 from typing import Any, Literal
 from uuid import UUID
 
@@ -36,7 +37,10 @@ class AuditLog:
 
     async def list(self, limit: int, after: Position | None) -> Page:
         """A page of what happened, the newest first."""
-        return await _ENTRIES.page(self._lane, self._owner, limit, after)
+        page = await _ENTRIES.page(self._lane, self._owner, limit, after)
+        # The driver gives jsonb as text.
+        rows = [{**row, "details": json.loads(row["details"])} for row in page.rows]
+        return Page(rows, page.next_cursor)
 
 
 def record(
