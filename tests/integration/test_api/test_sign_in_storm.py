@@ -31,7 +31,8 @@ async def test_all_are_served_and_few_at_a_time_stand_in_the_way_of_reads(
         reads += 1
 
     assert [task.result().status_code for task in storm] == [200] * 40
-    assert busiest <= SIGNING_IN
+    # Besides them, what has been revoked is asked for now and then.
+    assert busiest <= SIGNING_IN + 1
     assert reads > len(storm)
 
 
