@@ -23,6 +23,7 @@ _SAME_HOST = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
         "worker-src 'self' blob:",
+        "object-src 'none'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

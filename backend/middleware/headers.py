@@ -17,7 +17,7 @@ _ALWAYS: Sequence[Header] = (
 # A year, the least that ASVS 5 (3.4.1) takes.
 _STAY_ON_HTTPS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
-_POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_POLICY: Header = (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 # Nor is an answer kept by a browser. A client that remembers an ETag itself is answered 304 all the same.
 _NOT_KEPT: Header = (b"cache-control", b"no-store")
 

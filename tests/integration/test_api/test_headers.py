@@ -14,7 +14,10 @@ ALWAYS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
-PRIVATE = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'", "cache-control": "no-store"}
+PRIVATE = {
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
 ASSET = "/docs/assets/swagger-ui.css"
 REFERENCE = ("/docs", "/redoc", "/openapi.json", ASSET, "/docs/assets/redoc.standalone.js")
 HSTS = "strict-transport-security"
@@ -67,7 +70,9 @@ async def test_the_reference_pages_have_a_policy_of_their_own_and_cannot_be_fram
         reply = await anonymous.get(path)
         assert has(reply, ALWAYS | {"cache-control": "no-store"})
         (policy,) = reply.headers.get_list("content-security-policy")
-        assert {"default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy.split("; "))
+        assert {"default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(
+            policy.split("; ")
+        )
         assert "camera=()" in reply.headers["permissions-policy"]
 
 
