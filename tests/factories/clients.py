@@ -28,6 +28,7 @@ class Client(httpx.AsyncClient):
     app: FastAPI
     user_id: UUID
     session_id: UUID
+    mark: str
     email: str
     access_token: str
     refresh_token: str
@@ -42,7 +43,8 @@ def client_for(app: FastAPI) -> Client:
 
 async def sign_up(app: FastAPI, client: Client) -> Client:
     """Give the client an account and a session, with a real token for it."""
-    client.user_id, client.email = uuid7(), f"{uuid4().hex}@example.com"
+    client.user_id, client.mark = uuid7(), uuid4().hex
+    client.email = f"{client.mark}@example.com"
     async with app.state.database.begin() as session:
         session.add(User(id=client.user_id, email=client.email, name="Ada", password_hash=PASSWORD_HASH))
         await session.flush()

@@ -3,18 +3,17 @@
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import jwt
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AUDIENCE, ISSUER, TOKEN_TYPE
-from backend.models.base import metadata
 from tests.factories.applications import SECRET
 from tests.factories.clients import Client
+from tests.factories.rows import everything_of
 from tests.integration.test_architecture.operations import (
     HERE,
     OPERATIONS,
@@ -102,20 +101,6 @@ CREDENTIALS: Mapping[str, tuple[Callable[[Client], Headers], str]] = {
     "no end": (lambda client: signed(client, exp=None), "token_invalid"),
     "no session": (lambda client: signed(client, sid=None), "token_invalid"),
 }
-
-
-async def everything_of(app: FastAPI, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that the database has of a user, by table."""
-    async with app.state.database.begin() as session:
-        connection = await session.connection()
-        found = {}
-        for name, table in metadata.tables.items():
-            owner = table.c.id if name == "users" else table.c.get("user_id")
-            if owner is None:
-                continue  # what is in it is nobody's
-            rows = await connection.execute(select(table).where(owner == user_id).order_by(*table.primary_key))
-            found[name] = [tuple(row) for row in rows]
-    return found
 
 
 def test_every_route_is_public_on_purpose_or_protected() -> None:

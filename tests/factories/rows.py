@@ -1,0 +1,42 @@
+"""All that the database has of a user, to compare before and after."""
+
+import re
+from uuid import UUID
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from backend.models.base import metadata
+
+type Rows = dict[str, list[str]]
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _of_a_user() -> str:
+    """One SELECT over every table that has rows of users."""
+    columns = {
+        name: "id" if name == "users" else "user_id"
+        for name, table in metadata.tables.items()
+        if name == "users" or "user_id" in table.columns
+    }
+    selects = [
+        f"SELECT '{name}' AS name, to_jsonb(row)::text AS row FROM {name} AS row WHERE {column} = :user_id"
+        for name, column in columns.items()
+    ]
+    return " UNION ALL ".join(selects) + " ORDER BY name, row"
+
+
+async def everything_of(app: FastAPI, user_id: UUID) -> Rows:
+    """Every row that the database has of a user, by table, as JSON."""
+    found: Rows = {}
+    async with app.state.database.begin() as session:
+        connection = await session.connection()
+        for name, row in await connection.execute(text(_of_a_user()), {"user_id": user_id}):
+            found.setdefault(name, []).append(row)
+    return found
+
+
+def ids_in(told: str) -> set[str]:
+    """Every UUID in a text."""
+    return set(_ID.findall(told.lower()))

@@ -1,0 +1,118 @@
+"""A user as the state machine of two users drives them: their client, what they have, and the tasks they must see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+from fastapi import FastAPI
+
+from backend.auth.refresh_tokens import RefreshToken
+from backend.services.sessions import open_session
+from tests.factories.clients import Client, carry, sign_up
+from tests.factories.rows import Rows, everything_of, ids_in
+from tests.integration.test_architecture.operations import OPERATIONS, PARAMETERS, PROTECTED, Operation
+
+TASKS = "/api/v1/users/me/tasks"
+NEW_TASK = {"description": None, "completed": False, "priority": "none", "due_date": None}
+OBJECTS_AT_FIRST = 2
+
+
+@dataclass(slots=True)
+class Actor:
+    """`ids` are those of objects by the path parameter that names them; `tasks` is the model, the newest last."""
+
+    client: Client
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    async def new(cls, app: FastAPI, client: Client) -> Self:
+        """Somebody with an account, a session, and some objects of every kind."""
+        actor = cls(client)
+        await actor._begin(app)
+        return actor
+
+    async def _begin(self, app: FastAPI) -> None:
+        await sign_up(app, self.client)
+        for name in sorted({name for operation in PROTECTED for name in operation.objects}):
+            self.ids[name] = [await PARAMETERS[name](self.client) for _ in range(OBJECTS_AT_FIRST)]
+        await self.settle(app)
+
+    async def settle(self, app: FastAPI) -> None:
+        """Take what is there now for what has to be there."""
+        self.tasks = {task["id"]: task for task in reversed(await self._listed() or [])}
+        self.rows = await everything_of(app, self.client.user_id)
+
+    async def look(self, app: FastAPI, *, let_in: bool) -> None:
+        """See that one's tasks are as the model says; once the account is closed, as somebody else from now on.
+
+        Whoever has just not been let in has no session any more: no other reason is one.
+        """
+        self.rows = await everything_of(app, self.client.user_id)
+        if "users" not in self.rows:
+            await self._begin(app)
+            return
+        listed = await self._listed()
+        assert let_in or listed is None, "refused, but not for want of a session"
+        if listed is None:
+            await self._sign_in_again(app)
+            listed = await self._listed()
+        assert listed == [*reversed(self.tasks.values())]
+
+    async def _sign_in_again(self, app: FastAPI) -> None:
+        async with app.state.database.begin() as session:
+            token = open_session(session, self.client.user_id, None)
+        carry(self.client, token)
+        self.rows = await everything_of(app, self.client.user_id)
+
+    async def _listed(self) -> list[dict[str, Any]] | None:
+        """The tasks that the API lists, reduced to what the model knows of them; none once the session has ended."""
+        reply = await self.client.get(TASKS, params={"limit": 200})
+        if reply.status_code == 401:
+            return None
+        assert reply.status_code == 200, reply.text
+        return [{name: task[name] for name in ("id", "title", *NEW_TASK)} for task in reply.json()]
+
+    def has(self) -> set[str]:
+        """Every id in the rows that are theirs."""
+        return ids_in(str(self.rows))
+
+    def secrets(self) -> set[str]:
+        """What nobody else may see in any answer, their ids aside."""
+        return {self.client.mark, self.client.access_token, self.client.refresh_token}
+
+    def keep(self, operation: Operation, reply: httpx.Response) -> None:
+        """Remember new tokens, and the id of a new object, by the name that paths have for it."""
+        told = reply.json() if reply.headers.get("content-type") == "application/json" else None
+        if not isinstance(told, dict):
+            return
+        if "refresh_token" in told:
+            token = RefreshToken.parse(told["refresh_token"])
+            if token.user_id == self.client.user_id:
+                carry(self.client, token)
+        for name in [below.objects[-1] for below in OPERATIONS if _is_below(operation, below)]:
+            if "id" in told and name in self.ids:
+                self.ids[name].append(told["id"])
+
+    def expect(self, operation: Operation, ids: Mapping[str, str], sent: Any, reply: httpx.Response) -> bool:
+        """Let the model do what the API has answered to have done; whether it knows how to."""
+        body = sent or {}
+        if operation.name == "create_task":
+            task = reply.json()
+            assert reply.status_code == (200 if task["id"] in self.tasks else 201)
+            self.tasks.setdefault(task["id"], {**NEW_TASK, **body, "id": task["id"]})
+        elif operation.name in ("put_task", "update_task"):
+            self.tasks[ids["task_id"].lower()].update(body)
+        elif operation.name == "complete_task":
+            self.tasks[ids["task_id"].lower()]["completed"] = body.get("completed", True)
+        elif operation.name == "delete_task":
+            del self.tasks[ids["task_id"].lower()]
+        else:
+            return operation.method == "GET" or "/tasks" not in operation.path
+        return True
+
+
+def _is_below(collection: Operation, operation: Operation) -> bool:
+    return bool(operation.objects) and operation.path == f"{collection.path}/{{{operation.objects[-1]}}}"
