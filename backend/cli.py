@@ -27,6 +27,8 @@ DATABASE_LIMIT = 1.2
 
 SECRET_ADVICE = "at least 32 random bytes, for example the output of `openssl rand -hex 32`"  # noqa: S105 - how to make one
 
+KEY_ADVICE = "give Ed25519 keys in PEM, from `openssl genpkey -algorithm ed25519`, or secrets"
+
 cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they show the values of variables, and some are secrets
@@ -58,8 +60,9 @@ def serve() -> None:
     """Serve the API, on a PostgreSQL of its own unless DATABASE_URL names one."""
     signals = Signals(exit_code=0)
     settings = _settings()
-    if settings.database_url is not None and settings.jwt_secret is None:
+    if settings.database_url is not None and not settings.signing_keys():
         raise Refusal(f"DATABASE_URL is set and JWT_SECRET is not: set it to {SECRET_ADVICE}")
+    _check_keys(settings)
     raise_file_limit()
     with ExitStack() as stack:
         stack.callback(signals.ignore)
@@ -72,6 +75,17 @@ def serve() -> None:
         typer.echo(_greeting(settings, database))
         run = serve_with_workers if settings.web_concurrency > 1 else serve_alone
         run(settings, listener, signals.pass_to)
+
+
+def _check_keys(settings: Settings) -> None:
+    from backend.auth.keys import Key
+
+    for name, keys in settings.named_keys().items():
+        for key in keys:
+            try:
+                Key.parse(key)
+            except ValueError as error:
+                raise Refusal(f"{name} has something that is {error}: {KEY_ADVICE}") from error
 
 
 def _load(settings: Settings) -> None:

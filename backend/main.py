@@ -37,13 +37,15 @@ else. Objects carry a `version` and an `ETag`; lists are paged with a cursor in 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Without settings it reads the environment.
 
-    Raises `ValueError` when there is no `DATABASE_URL` or no `JWT_SECRET`: `donewell serve` supplies both.
+    Raises `ValueError` when there is no `DATABASE_URL` or no `JWT_SECRET`: `donewell serve` supplies both; and when a
+    key is none.
     """
     settings = settings or Settings()
-    if settings.database_url is None or settings.jwt_secret is None:
+    keys = settings.signing_keys()
+    if settings.database_url is None or not keys:
         raise ValueError("Set DATABASE_URL and JWT_SECRET, or start with `donewell serve`, which brings its own")
     configure_logging(settings.log_level, settings.log_format)
-    tokens = AccessTokens(settings.jwt_secret.get_secret_value())
+    tokens = AccessTokens(*keys)
     database = Database(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
@@ -107,6 +109,7 @@ def _application(database: Database, tokens: AccessTokens, headers: AnswerHeader
         lifespan=lifespan,
     )
     app.state.database = database
+    app.state.tokens = tokens
     problems.install(app)
     for router in routers():
         app.include_router(router)

@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = None
     """The HS256 key that signs access tokens, at least 32 bytes. Generated once on the embedded database."""
 
+    jwt_private_key: SecretStr | None = None
+    """An Ed25519 key in PEM that signs access tokens (EdDSA) in place of the secret, which stays good for old ones."""
+
+    jwt_previous_keys: SecretStr | None = None
+    """Keys that no longer sign and whose tokens are still good, separated by commas: secrets, or keys in PEM."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
 
@@ -105,6 +111,30 @@ class Settings(BaseSettings):
                 " for example the output of `openssl rand -hex 32`"
             )
         return secret
+
+    @field_validator("jwt_private_key")
+    @classmethod
+    def _private(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and "PRIVATE KEY-----" not in key.get_secret_value():
+            raise ValueError(
+                "JWT_PRIVATE_KEY is no private key in PEM: give the output of `openssl genpkey -algorithm ed25519`"
+            )
+        return key
+
+    def named_keys(self) -> dict[str, list[str]]:
+        """The keys of access tokens by the setting that has them, the one that signs first."""
+        previous = self.jwt_previous_keys.get_secret_value().split(",") if self.jwt_previous_keys else []
+        return {
+            "JWT_PRIVATE_KEY": [self.jwt_private_key.get_secret_value()] if self.jwt_private_key else [],
+            "JWT_SECRET": [self.jwt_secret.get_secret_value()] if self.jwt_secret else [],
+            "JWT_PREVIOUS_KEYS": [key.strip() for key in previous if key.strip()],
+        }
+
+    def signing_keys(self) -> list[str]:
+        """The keys of access tokens, the one that signs first; empty when there is none to sign with."""
+        keys = self.named_keys()
+        signs = bool(keys["JWT_PRIVATE_KEY"] or keys["JWT_SECRET"])
+        return [key for each in keys.values() for key in each] if signs else []
 
     @field_validator("database_url", "database_url_unpooled")
     @classmethod

@@ -97,3 +97,34 @@ class SessionRead(ResponseModel):
     created_at: AwareDatetime
     last_used_at: AwareDatetime = Field(description="When it was opened or last got new tokens")
     expires_at: AwareDatetime = Field(description="When it ends if it is not used until then")
+
+
+_KEY_EXAMPLE: JsonDict = {
+    "crv": "Ed25519",
+    "kty": "OKP",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "kid": "kPrK_qmxVWaYVA9w",
+    "alg": "EdDSA",
+    "use": "sig",
+}
+
+
+class PublicKey(ResponseModel):
+    """A key with which an access token can be verified (RFC 8037)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_KEY_EXAMPLE]})
+
+    crv: Literal["Ed25519"]
+    kty: Literal["OKP"]
+    x: str
+    kid: str
+    alg: Literal["EdDSA"]
+    use: Literal["sig"]
+
+
+class KeySet(ResponseModel):
+    """The keys that are good now, and those that were until lately."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"keys": [_KEY_EXAMPLE]}]})
+
+    keys: list[PublicKey]

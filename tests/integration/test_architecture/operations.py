@@ -112,6 +112,7 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "list_sessions": lambda _: {},
         "end_session": lambda _: {},
         "list_audit": lambda _: {},
+        "get_key_set": lambda _: {},
         "get_liveness": lambda _: {},
         "get_readiness": lambda _: {},
         "get_health": lambda _: {},

@@ -29,6 +29,7 @@ PUBLIC = {
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/token",
+    "GET /.well-known/jwks.json",
     "GET /health",
     "GET /health/live",
     "GET /health/ready",

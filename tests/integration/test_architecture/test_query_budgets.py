@@ -27,6 +27,7 @@ BUDGETS: Mapping[str, int] = {
     "list_audit": 1,
     "get_readiness": 1,
     "get_health": 1,
+    "get_key_set": 0,
     "get_liveness": 0,
     "openapi": 0,
     "docs": 0,

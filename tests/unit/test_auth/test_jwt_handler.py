@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend.auth import jwt_handler
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
+from backend.auth.keys import Key
 from backend.auth.principal import Principal, TokenExpired, TokenForged, TokenInvalid, TokenMalformed, TokenRefused
 from backend.auth.refresh_tokens import RefreshToken
 from tests.factories.applications import SECRET
@@ -50,7 +51,7 @@ def test_a_token_lives_15_minutes_at_most() -> None:
 def test_a_token_has_the_claims_and_the_type_of_the_contract(tokens: AccessTokens) -> None:
     text = tokens.issue(USER, SESSION)
 
-    assert jwt.get_unverified_header(text) == {"alg": "HS256", "typ": "at+jwt"}
+    assert jwt.get_unverified_header(text) == {"alg": "HS256", "typ": "at+jwt", "kid": Key.parse(SECRET).id}
     said = jwt.decode(text, options={"verify_signature": False})
     assert said.keys() == {"iss", "aud", "sub", "iat", "exp", "jti", "sid"}
     assert (said["sub"], said["sid"], said["exp"] - said["iat"]) == (str(USER), str(SESSION), LIFETIME_SECONDS)
