@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.api import openapi, problems, reference
+from backend.api.bodies import CheckedBodies
 from backend.api.fast_path import FastPath
 from backend.api.v1 import routers
 from backend.auth.jwt_handler import AccessTokens
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     headers = AnswerHeaders(https=(settings.public_url or "").startswith("https:"))
     app = _application(database, tokens, headers, docs=settings.docs)
+    app.add_middleware(CheckedBodies)
     app.add_middleware(FastPath, application=app)
     app.add_middleware(AuthMiddleware, tokens=tokens)
     app.add_middleware(
@@ -103,6 +105,7 @@ def _application(database: Database, tokens: AccessTokens, headers: AnswerHeader
         openapi_url="/openapi.json" if docs else None,
         docs_url=None,
         redoc_url=None,
+        form_limits={"max_fields": 20, "max_files": 0, "max_part_size": 16_384},
         redirect_slashes=False,
         # Nobody is told, and to find that out takes longer than to tell a route from another.
         telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -1,6 +1,5 @@
 """Plans: what FastAPI does for a route, laid out once as a list of calls and where their arguments come from."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from inspect import iscoroutinefunction, signature
@@ -16,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.bodies import parsed
 from backend.api.queries import remembered
 
 type Call = Callable[..., Awaitable[Any]]
@@ -172,16 +172,19 @@ def _body(field: ModelField) -> Call:
     async def read(request: Request) -> Any:
         try:
             raw = await _content(request)
-            if not raw and not info.is_required():
-                return info.get_default(call_default_factory=True)
-            if [value for name, value in request.scope["headers"] if name == b"content-type"] != [b"application/json"]:
-                raise NotPlain
-            # Not the bytes, for which json would first find out their encoding.
-            return _valid(field, json.loads(raw.decode()))
-        except (ValueError, RecursionError, HTTPException) as error:
+        except HTTPException as error:
             raise NotPlain from error
+        if not raw and not info.is_required():
+            return info.get_default(call_default_factory=True)
+        if not raw or _content_types(request) != [b"application/json"]:
+            raise NotPlain
+        return _valid(field, parsed(raw))
 
     return read
+
+
+def _content_types(request: Request) -> list[bytes]:
+    return [value for name, value in request.scope["headers"] if name == b"content-type"]
 
 
 async def _content(request: Request) -> bytes:

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.api.bodies import UnacceptableBody, is_json
 from backend.auth.principal import TokenRefused
 from backend.domain.errors import (
     Conflict,
@@ -165,8 +166,7 @@ def _readable(request: Request) -> bool:
         return True
     if isinstance(_body_info(request), Form):
         return content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
-    main, _, sub = content_type.partition("/")
-    return main == "application" and (sub == "json" or sub.endswith("+json"))
+    return is_json(content_type)
 
 
 def _has_body(request: Request) -> bool:
@@ -175,15 +175,13 @@ def _has_body(request: Request) -> bool:
 
 def _fault(fault: Mapping[str, Any]) -> Fault:
     # The first part says where the field is (body, query, path, header), which its name tells well enough.
-    if fault["type"] == "json_invalid":
-        return Fault(
-            "body", "malformed_json", f"The body is not JSON: {fault['ctx']['error']} (position {fault['loc'][1]})"
-        )
     path = [str(part) for part in fault["loc"][1:]]
     return Fault(".".join(path) or str(fault["loc"][0]), fault["type"], fault["msg"])
 
 
 async def http_problem(request: Request, error: HTTPException) -> Response:
+    if isinstance(error, UnacceptableBody):
+        return await domain_problem(request, InvalidInput([error.fault]))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(request) or {"GET", "HEAD"}))

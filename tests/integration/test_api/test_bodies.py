@@ -57,6 +57,8 @@ ANOTHER_TYPE = [
     "*/*",
 ]
 
+FORM = "application/x-www-form-urlencoded"
+
 
 def typed(content_type: str | None) -> dict[str, str]:
     return {} if content_type is None else {"Content-Type": content_type}
@@ -141,12 +143,40 @@ async def test_a_form_without_the_fields_names_the_one_it_needs_first(anonymous:
     assert faults(reply, "invalid_token_request") == ["grant_type"]
 
 
-async def test_a_file_in_place_of_a_form_field_is_refused_by_its_name(owner: Client, anonymous: Client) -> None:
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "utf-16", '"latin-1"', "utf-8x", ""])
+async def test_a_form_is_text_in_one_encoding(anonymous: Client, charset: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\n' + b"x" * 65_536
+
+    for kind in ("multipart/form-data; boundary=b; charset=", "multipart/form-data;CHARSET = ", FORM + "; charset="):
+        headers = typed(f"{kind}{charset}; boundary=b")
+        problem(await anonymous.post(TOKEN, content=body, headers=headers), 415, "unsupported_media_type")
+
+
+async def test_a_file_in_place_of_a_form_field_is_refused(owner: Client, anonymous: Client) -> None:
     fields = {"grant_type": (None, "password"), "username": (None, owner.email)}
 
     reply = await anonymous.post(TOKEN, files={**fields, "password": ("p.txt", PASSWORD.encode())})
 
-    assert faults(reply, "invalid_token_request") == ["password"]
+    assert faults(reply, "malformed_request") == ["body"]
+
+
+LONG = "x" * 16_385
+TOO_MUCH: dict[str, dict[str, str]] = {
+    "fields": {f"field_{number}": "x" for number in range(21)},
+    "a value": {"grant_type": "password", "username": LONG},
+}
+
+
+@pytest.mark.parametrize("fields", TOO_MUCH.values(), ids=TOO_MUCH)
+async def test_a_form_of_more_than_anybody_needs_is_refused(anonymous: Client, fields: dict[str, str]) -> None:
+    replies = [
+        await anonymous.post(TOKEN, data=fields),
+        await anonymous.post(TOKEN, files={name: (None, value) for name, value in fields.items()}),
+        await anonymous.post(TOKEN, content=f"{LONG}=", headers=typed(FORM)),
+    ]
+
+    for reply in replies:
+        assert faults(reply, "malformed_request") == ["body"]
 
 
 async def test_no_more_faults_are_named_than_anybody_reads(owner: Client) -> None:

