@@ -24,7 +24,7 @@ _NOT_UTF_8 = re.compile(r";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNOREC
 
 _BOM = b"\xef\xbb\xbf"
 # A string that does not end goes on to the end, so that none of its quotes is tried as the beginning of another one.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 

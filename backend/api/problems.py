@@ -57,9 +57,12 @@ FRAMEWORK_CODES: Mapping[int, tuple[str, str]] = {
     400: ("malformed_request", "The request cannot be read"),
     404: ("not_found", "There is nothing at this path"),
     405: ("method_not_allowed", "This path does not take this method"),
+    408: ("request_timeout", "The request took too long to arrive"),
     413: ("content_too_large", "The request body is larger than 1 MiB"),
     415: ("unsupported_media_type", "The request body has another content type than this path takes"),
+    431: ("headers_too_large", "The request line and the headers are larger than 32 KiB, or more than 100"),
     500: ("internal_error", "Something went wrong on our side; the log has the details under the request id"),
+    503: ("too_many_connections", "There are more connections than can be served"),
 }
 
 

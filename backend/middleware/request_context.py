@@ -25,6 +25,7 @@ from backend.utils.logging import REQUEST_ID
 log = structlog.get_logger()
 
 LARGEST_BODY = 1024 * 1024
+MOST_HEADERS = 100
 # Taken over from the caller so that logs can be joined; anything else might forge lines in them.
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -50,10 +51,9 @@ class RequestContext:
         # Of several with one name, the first.
         headers = dict(reversed(scope["headers"]))
         app = self._refusal(scope, headers) or self._app
-        # The server itself holds a body to the length that it announces.
-        receive = _counting(receive) if b"transfer-encoding" in headers else receive
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
+        receive = _bounded(receive, scope["state"]) if _has_body(headers) else receive
         added = self._added_headers(request_id, headers)
         started = time.perf_counter()
         status = 0
@@ -102,6 +102,10 @@ class RequestContext:
         # Some header came twice: seldom, and cheaper to find than which one.
         if (b"host" not in headers or len(headers) < len(scope["headers"])) and not _names_one_host(scope):
             return _malformed
+        if len(scope["headers"]) > MOST_HEADERS:
+            return _too_many_headers
+        if b"transfer-encoding" in headers and not _is_chunked(scope, headers):
+            return _malformed
         if self._hosts is not None and not self._hosts.include(headers.get(b"host", b"")) and not _asks_health(scope):
             return _other_host
         if self._cors is not None and is_preflight(scope["method"], headers):
@@ -112,7 +116,12 @@ class RequestContext:
 def _names_one_host(scope: Scope) -> bool:
     """HTTP/1.1 wants one Host header, no more and no less (RFC 9112 section 3.2)."""
     hosts = sum(name == b"host" for name, _ in scope["headers"])
-    return hosts == 1 or (hosts == 0 and scope.get("http_version") != "1.1")
+    return hosts == 1 or (hosts == 0 and scope.get("http_version") not in ("0.9", "1.1"))
+
+
+def _is_chunked(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """What else there is, a proxy in front of us may understand otherwise (RFC 9112 section 6.1)."""
+    return headers[b"transfer-encoding"].strip().lower() == b"chunked" and scope.get("http_version") != "1.0"
 
 
 def _asks_health(scope: Scope) -> bool:
@@ -121,6 +130,10 @@ def _asks_health(scope: Scope) -> bool:
 
 async def _malformed(scope: Scope, receive: Receive, send: Send) -> None:
     await framework_problem(Request(scope), 400)(scope, receive, send)
+
+
+async def _too_many_headers(scope: Scope, receive: Receive, send: Send) -> None:
+    await framework_problem(Request(scope), 431)(scope, receive, send)
 
 
 async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,8 +156,12 @@ def _stopping(request: Request) -> Response:
     return problem(request, 503, "stopping", "The server is stopping; ask again", headers={"Retry-After": "1"})
 
 
-def _counting(receive: Receive) -> Receive:
-    """Counts what arrives of a body whose length was not announced, and stops reading where it becomes too much."""
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
+def _bounded(receive: Receive, state: Mapping[str, Any]) -> Receive:
+    """Counts what arrives of a body, and stops reading where it becomes too much, or the server says it is too late."""
     read = 0
 
     async def receive_bounded() -> Message:
@@ -154,6 +171,8 @@ def _counting(receive: Receive) -> Receive:
         read += len(message.get("body", b""))
         if read > LARGEST_BODY:
             raise HTTPException(413)
+        if "late" in state and message.get("more_body", False):
+            raise HTTPException(408, headers={"Connection": "close"})
         return message
 
     return receive_bounded

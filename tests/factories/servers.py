@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 
-class _Server(uvicorn.Server):
+class SignalFree(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to whoever runs the tests."""
@@ -24,7 +24,7 @@ async def live_server(app: FastAPI) -> AsyncIterator[str]:
         # asyncio does not set it on what this socket accepts, and each answer then waits 40 ms for the client's ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False)
-        server = _Server(config)
+        server = SignalFree(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True

@@ -137,6 +137,15 @@ async def test_a_body_of_exactly_the_limit_is_taken(owner: Client, chunked: bool
     assert answered(reply, 201)["title"] == "x"
 
 
+async def test_no_more_headers_are_taken_than_anybody_sends(anonymous: Client) -> None:
+    own = len(anonymous.headers) + 1  # and Host
+    taken = await anonymous.get("/health/live", headers={f"X-{number}": "y" for number in range(100 - own)})
+    refused = await anonymous.get("/health/live", headers={f"X-{number}": "y" for number in range(101 - own)})
+
+    assert taken.status_code == 200
+    problem(refused, 431, "headers_too_large")
+
+
 GIVEN = ["0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01", "abcdefgh", "A.b_c-1234", "x" * 64]
 NOT_TAKEN = ["", "short12", "x" * 65, "has space", "semi;colon", '"quoted12"', "tab\tbed12", "ümlaut12", "{{7*7}}12"]
 

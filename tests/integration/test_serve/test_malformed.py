@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -85,3 +86,126 @@ def test_a_body_that_cannot_be_parsed_is_the_same_for_the_log(donewell: Donewell
 def test_a_request_before_it_is_answered_first(donewell: Donewell) -> None:
     ((status, headers, _),) = answers(donewell, GET + b"\r\nBREW / HTTP/1.1\r\n\r\n")
     assert (status, headers["Connection"]) == (200, "close")
+
+
+LOGIN = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKS = b"2\r\n{}\r\n0\r\n\r\n"
+TE = b"Transfer-Encoding: "
+# Each of them is one request to somebody and two to somebody else: to a proxy in front of us, and to us.
+SMUGGLED = {
+    "two lengths": LOGIN + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "the same length twice": LOGIN + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "a list of lengths": LOGIN + b"Content-Length: 2, 2\r\n\r\n{}",
+    "a signed length": LOGIN + b"Content-Length: +2\r\n\r\n{}",
+    "a negative length": LOGIN + b"Content-Length: -2\r\n\r\n{}",
+    "a hexadecimal length": LOGIN + b"Content-Length: 0x2\r\n\r\n{}",
+    "a length with a line": LOGIN + b"Content-Length: 0_2\r\n\r\n{}",
+    "a length beyond numbers": LOGIN + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+    "chunks and a length": LOGIN + TE + b"chunked\r\nContent-Length: 2\r\n\r\n" + CHUNKS,
+    "a length and chunks": LOGIN + b"Content-Length: 2\r\n" + TE + b"chunked\r\n\r\n" + CHUNKS,
+    "chunked twice": LOGIN + TE + b"chunked\r\n" + TE + b"chunked\r\n\r\n" + CHUNKS,
+    "another coding as well": LOGIN + TE + b"gzip, chunked\r\n\r\n" + CHUNKS,
+    "identity as well": LOGIN + TE + b"identity, chunked\r\n\r\n" + CHUNKS,
+    "another coding last": LOGIN + TE + b"chunked, gzip\r\n\r\n" + CHUNKS,
+    "a coding that is none": LOGIN + TE + b"xchunked\r\n\r\n" + CHUNKS,
+    "identity": LOGIN + TE + b"identity\r\n\r\n" + CHUNKS,
+    "a space before the colon": LOGIN + b"Transfer-Encoding : chunked\r\n\r\n" + CHUNKS,
+    "a folded line": LOGIN + b"Transfer-Encoding:\r\n chunked\r\n\r\n" + CHUNKS,
+    "a vertical tab": LOGIN + TE + b"\x0bchunked\r\n\r\n" + CHUNKS,
+    "chunks in HTTP/1.0": LOGIN.replace(b"/1.1", b"/1.0") + TE + b"chunked\r\n\r\n" + CHUNKS,
+    "a chunk's size with a prefix": LOGIN + TE + b"chunked\r\n\r\n0x" + CHUNKS,
+    "a chunk's size with a line": LOGIN + TE + b"chunked\r\n\r\n0_" + CHUNKS,
+    "a chunk's size beyond numbers": LOGIN + TE + b"chunked\r\n\r\nffffffffffffffffff\r\n{}",
+    "a chunk that is longer": LOGIN + TE + b"chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
+    "bare line feeds": LOGIN + TE + b"chunked\r\n\r\n2\n{}\n0\n\n",
+    "a bare line feed in the head": b"GET /health/live HTTP/1.1\nHost: x\n\n",
+    "a bare carriage return": GET + b"X: a\rY: b\r\n\r\n",
+    "a NUL": GET + b"X: a\0b\r\n\r\n",
+    "a fold": GET + b"X: a\r\n b\r\n\r\n",
+    "two hosts": GET + b"Host: other\r\n\r\n",
+    "no host": b"GET /health/live HTTP/1.1\r\n\r\n",
+    "HTTP/0.9": b"GET /health/live\r\n\r\n",
+    "HTTP/1.2": GET.replace(b"/1.1", b"/1.2") + b"\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a method in small letters": GET.replace(b"GET", b"get") + b"\r\n",
+    "no method but a tunnel": b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
+    "bytes in the path": GET.replace(b"live", b"\xff") + b"\r\n",
+    "a space in the path": GET.replace(b"live", b"li ve") + b"\r\n",
+    "a path from nowhere": GET.replace(b"/health", b"health") + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", SMUGGLED.values(), ids=SMUGGLED)
+def test_what_could_be_read_in_two_ways_is_refused(donewell: Donewell, sent: bytes) -> None:
+    # Told to close, for those who are refused after they have been understood.
+    sent = sent.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n").replace(
+        b"Host: localhost\r\n", b"Host: localhost\r\nConnection: close\r\n"
+    )
+    (status, _, body), *others = answers(donewell, sent.replace(b"1.1\r\n\r\n", b"1.1\r\nConnection: close\r\n\r\n"))
+
+    assert (status, json.loads(body)["code"]) == (400, "malformed_request")
+    assert others == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"TRACE /health/live HTTP/1.1\r\n", 405),
+        (b"CONNECT /health/live HTTP/1.1\r\n", 405),
+        (b"PURGE /health/live HTTP/1.1\r\n", 405),
+        (b"QUERY /health/live HTTP/1.1\r\n", 405),
+        (b"OPTIONS * HTTP/1.1\r\n", 404),
+        (b"GET http://evil.example/health/live HTTP/1.1\r\n", 200),
+        (b"GET /health/live HTTP/1.0\r\n", 200),
+        (b"GET /health/../health/live HTTP/1.1\r\n", 404),
+        (b"GET /health%2Flive HTTP/1.1\r\n", 200),
+        (b"GET /health/live%00 HTTP/1.1\r\n", 404),
+        (b"GET /docs/assets/..%2f..%2f..%2f..%2fetc%2fpasswd HTTP/1.1\r\n", 404),
+        (b"GET /docs/assets/../../../../etc/passwd HTTP/1.1\r\n", 404),
+        (b"GET /docs/assets/%00 HTTP/1.1\r\n", 404),
+        (b"GET /docs/assets/%ED%A0%80 HTTP/1.1\r\n", 404),
+    ],
+)
+def test_what_is_odd_and_clear_is_answered(donewell: Donewell, sent: bytes, status: int) -> None:
+    ((answered, headers, body),) = answers(donewell, sent + b"Host: x\r\nConnection: close\r\n\r\n")
+
+    assert answered == status
+    assert headers["Content-Type"] == ("application/json" if status == 200 else "application/problem+json")
+    assert json.loads(body)
+
+
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: "
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        b"websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
+        b"h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+        b"TLS/1.0\r\n",
+    ],
+)
+def test_who_would_rather_speak_something_else_is_answered_in_http(donewell: Donewell, wanted: bytes) -> None:
+    before = donewell.errors.read_text()
+    wish = UPGRADE + wanted
+    with socket.create_connection(("127.0.0.1", donewell.port), timeout=10) as connection:
+        for sent, fields in (
+            (GET + wish + b"\r\n", []),
+            (LOGIN + wish + b"Content-Length: 2\r\n\r\n{}", ["email", "password"]),
+            (LOGIN + wish + TE + b"chunked\r\n\r\n" + CHUNKS, ["email", "password"]),
+            (GET + b"\r\n", []),
+        ):
+            connection.sendall(sent)
+            with HTTPResponse(connection) as response:
+                response.begin()
+                faults = json.loads(response.read()).get("errors", [])
+            assert [fault["field"] for fault in faults] == fields
+
+    events = [json.loads(line)["event"] for line in donewell.errors.read_text().removeprefix(before).splitlines()]
+    assert set(events) == {"request"}
+
+
+def test_nothing_follows_a_tunnel(donewell: Donewell) -> None:
+    ((status, headers, _),) = answers(donewell, GET.replace(b"GET", b"CONNECT") + b"\r\n" + GET + b"\r\n")
+
+    assert (status, headers["Connection"]) == (405, "close")
