@@ -269,11 +269,11 @@ def _greeting(settings: Settings, database: EmbeddedPostgres | None) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - only compared
     url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
     data = f"{settings.data_dir.absolute()} (PostgreSQL included)" if database else "in the database of DATABASE_URL"
+    docs = f"\n  Docs   {url}/docs" if settings.docs else ""
     return f"""\
 donewell is serving; Ctrl-C stops it.
 
-  API    {url}/api/v1
-  Docs   {url}/docs
+  API    {url}/api/v1{docs}
   Data   {data}
 
 Register, for a start:

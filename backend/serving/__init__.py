@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 REQUESTS_LIMIT = 3
 """Seconds that requests in flight have to finish: the whole process has five."""
 
-KEEP_ALIVE = 75
-"""Seconds that a connection may be idle: longer than proxies keep theirs to us (60 s, mostly), or one that they take
-for open would be closed under a request."""
-
 
 def application() -> "Callable[..., FastAPI]":
     """What makes the application, imported with all that serving it takes: the dearest part of a start."""
@@ -102,7 +98,6 @@ def _config(make_app: "Callable[[], FastAPI] | str", **more: Any) -> uvicorn.Con
         server_header=False,
         # The application itself knows which proxies to believe.
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=REQUESTS_LIMIT,
         **more,
     )

@@ -7,8 +7,6 @@ from typing import Protocol as Interface
 
 import structlog
 
-from backend.serving import KEEP_ALIVE
-
 log = structlog.get_logger()
 
 LOOK_EVERY = 1.0
@@ -25,7 +23,9 @@ class Stage(Enum):
 
 
 PATIENCE: Mapping[Stage, float] = {
-    Stage.IDLE: KEEP_ALIVE,
+    # Longer than proxies keep a connection to us (60 s, mostly), or one that they take for open would be closed under a
+    # request.
+    Stage.IDLE: 75.0,
     Stage.HEAD: 10.0,
     Stage.BODY: 30.0,
     Stage.TAKING: 30.0,

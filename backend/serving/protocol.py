@@ -65,7 +65,7 @@ class Protocol(HttpToolsProtocol):
                 self.data_received(data[begin : begin + _PIECE])
         elif not self.transport.is_closing():
             self._feed(data)
-            if self.scope is not self._whole and self._stage() is Stage.HEAD:
+            if self.scope is not self._whole and self._in_head():
                 self._head_size += len(data)
                 if self._head_size > LARGEST_HEAD:
                     self._turn_away(431)
@@ -109,9 +109,13 @@ class Protocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete and (not cycle.more_body or self.flow.read_paused):
             return Stage.ANSWER
-        if cycle is None or cycle.scope is not self.scope:
+        if self._in_head():
             return Stage.HEAD
         return Stage.IDLE if self.scope is self._whole else Stage.BODY
+
+    def _in_head(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.scope is not self.scope
 
     def end(self, stage: Stage) -> None:
         """Say that it has taken too long, where that can be said."""
@@ -152,7 +156,9 @@ class Protocol(HttpToolsProtocol):
         """Answer a request of which the application knows nothing, and log it."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False  # the request before it gets the last answer
+            # The request before it gets its own answer first, and the last one.
+            cycle.keep_alive = False
+            self.flow.pause_reading()
             return
         request_id = uuid7().hex
         self._refuse(status, unquote(self.url.partition(b"?")[0].decode("latin-1")), request_id)

@@ -212,6 +212,25 @@ async def test_a_head_that_is_too_large_is_answered_431(connect: Connect, sent: 
     assert await talk.is_over()
 
 
+async def test_an_endless_head_behind_a_request_that_takes_its_time_is_not_kept(
+    connect: Connect, server: uvicorn.Server
+) -> None:
+    app: Any = server.config.loaded_app
+    async with client_for(app) as client:
+        await sign_up(app, client)
+    busy = [asyncio.create_task(app.state.database.fast.run("SELECT pg_sleep(1.5)")) for _ in range(5)]
+    talk = await connect()
+    ask = f"GET {TASKS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.access_token}\r\n\r\n"
+    await talk.say(ask.encode() + HEAD + b"X: ")
+    talk.writer.write(b"y" * 50_000_000)
+    await asyncio.sleep(0.8)
+
+    assert talk.writer.transport.get_write_buffer_size() > 20_000_000
+    assert (await talk.heard())[0] == 200
+    assert await talk.is_over()
+    await asyncio.gather(*busy)
+
+
 async def test_a_large_head_and_a_large_body_are_not_mistaken_for_one_another(connect: Connect) -> None:
     talk = await connect()
     body = b'{"email": "a", "password": "b"}'.ljust(900_000)

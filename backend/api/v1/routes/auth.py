@@ -28,13 +28,9 @@ async def _service(request: Request) -> SessionService:
     return service
 
 
-async def _never_stored(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"  # RFC 6749 section 5.1
-
-
 Sessions = Annotated[SessionService, Depends(_service)]
 
-router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"], dependencies=[Depends(_never_stored)])
+router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"])
 
 
 @router.post("/register", name="register_user", status_code=201, responses=problems(400, EmailTaken))
