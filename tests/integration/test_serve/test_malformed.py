@@ -69,7 +69,7 @@ def test_what_cannot_be_parsed_is_a_problem_with_an_access_line(donewell: Donewe
     assert problem["request_id"] == headers["X-Request-ID"]
     assert headers["Connection"] == "close"
     assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
-    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     assert headers["Strict-Transport-Security"]
     (line,) = logged(donewell, problem["request_id"])
     assert (line["status"], line["method"], line["route"], line["user_id"]) == (400, None, None, None)
