@@ -32,6 +32,7 @@ from benchmarks.harness import contest, report
 from benchmarks.harness.api import OPERATIONS
 from benchmarks.harness.growth import growth
 from benchmarks.harness.mission import mission
+from benchmarks.harness.rls import rls
 from benchmarks.harness.start import start
 from benchmarks.harness.tools import RESULTS, cache
 
@@ -78,7 +79,7 @@ def main(
         sys.exit(1)
 
 
-for command in (mission, growth, start):
+for command in (mission, growth, start, rls):
     app.command()(command)
 
 if __name__ == "__main__":
