@@ -14,7 +14,6 @@ from urllib.parse import quote, urlsplit
 
 import asyncpg
 
-
 from backend.database.fast_lane import Connection
 from backend.database.url import translate
 from benchmarks.harness import cluster

@@ -21,7 +21,8 @@ ME = f"WITH me AS MATERIALIZED (SELECT {SET_OWNER}::uuid AS owner)"
 BUMP = "UPDATE revisions SET revision = revision + 1"
 CHANGE = "UPDATE tasks SET title = 'changed', revision = n.revision"
 FORMS = {
-    "read, set_config as a condition": f"SELECT id FROM tasks WHERE user_id = $1::uuid AND id = $2 AND {SET_OWNER} <> ''",
+    "read, set_config as a condition": "SELECT id FROM tasks"
+    f" WHERE user_id = $1::uuid AND id = $2 AND {SET_OWNER} <> ''",
     "read, compared with a subquery": f"{ME} SELECT id FROM tasks WHERE user_id = (SELECT owner FROM me) AND id = $2",
     "read, joined to a CTE": f"{ME} SELECT id FROM tasks, me WHERE user_id = me.owner AND id = $2",
     "read, LATERAL to a CTE": f"{ME} SELECT mine.id FROM me CROSS JOIN LATERAL"

@@ -5,10 +5,12 @@
 
 import hashlib
 import os
+import re
 import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from backend import cli
 from backend.database import session
 from backend.database.fast_lane import FastLane, PooledConnection, Row, Statement
 from backend.database.gate import GRACE
+from backend.schemas.tasks import TaskRead
 
 SET = "SELECT set_config('donewell.user_id', $1, true)"
 ADMIN = "ADMIN_URL"
@@ -85,6 +88,18 @@ class Function(FencedLane):
         return await connection.fetch(call, *statement.arguments(values))
 
 
+class Twice(FencedLane):
+    """One: asyncpg sends a statement for many sets of arguments at once. The first time it has no owner and only sets.
+
+    That is one implicit transaction, and its executions are one after the other.
+    """
+
+    async def fenced(self, connection: PooledConnection, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        owner = str(values["owner"])
+        both = [[*statement.arguments({**values, "owner": each}), owner] for each in (None, owner)]
+        return cast(list[Any], await connection.fetchmany(twice(statement), both))
+
+
 class Pipelined(FencedLane):
     """One: before what asyncpg sends, a statement without a Sync of its own is written to its socket behind its back.
 
@@ -92,11 +107,11 @@ class Pipelined(FencedLane):
     """
 
     async def fenced(self, connection: PooledConnection, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
-        raw: Any = connection._con  # noqa: SLF001  there is no other way
-        named = bool(raw._stmt_cache_enabled)  # noqa: SLF001
+        raw: Any = cast(Any, connection)._con
+        named = bool(raw._stmt_cache_enabled)
         told = _told(str(values["owner"]).encode(), _NAME if named else "")
         prepared = await (_kept if named else _unnamed)(raw, connection, statement)
-        raw._transport.write(told if named else _message(b"P", b"\0" + _SILENT.encode() + b"\0\0\0") + told)  # noqa: SLF001
+        raw._transport.write(told if named else _message(b"P", b"\0" + _SILENT.encode() + b"\0\0\0") + told)
         return cast(list[Any], await prepared.fetch(*statement.arguments(values)))
 
 
@@ -124,14 +139,17 @@ WAYS: Mapping[str, tuple[str, type[FastLane]]] = {
     "merged": ("BEGIN with SET LOCAL, statement, COMMIT", Merged),
     "lateral": ("set_config in the statement (reads only)", Lateral),
     "function": ("a PL/pgSQL function", Function),
+    "twice": ("the statement twice: first to set_config", Twice),
     "pipelined": ("set_config before the statement, one Sync", Pipelined),
 }
 
+_WRITE = re.compile(r"\)\s+(INSERT INTO|UPDATE) (?=tasks)")
 _CALLS: dict[Statement, str] = {}
 _SILENT = "SELECT 1 WHERE set_config('donewell.user_id', $1, true) IS NULL"
 _NAME = "donewell_owner"
 
 
+@lru_cache
 def lateral(statement: Statement) -> str:
     """The statement, which must only read, in one that first sets the owner."""
     owner = f"${_position(statement)}::UUID"
@@ -139,6 +157,16 @@ def lateral(statement: Statement) -> str:
         f"WITH me AS MATERIALIZED (SELECT set_config('donewell.user_id', {owner}::text, true)::uuid AS owner) "
         f"SELECT found.* FROM me CROSS JOIN LATERAL ({statement.sql.replace(owner, 'me.owner')} OFFSET 0) AS found"
     )
+
+
+@lru_cache
+def twice(statement: Statement) -> str:
+    """The statement, which then sets the owner; without one it neither reads nor writes."""
+    begun, write, rest = _WRITE.split(statement.sql) if _WRITE.search(statement.sql) else ("", "", statement.sql)
+    body = f"{begun}), written AS ({write} {rest}) SELECT * FROM written" if write else f"({rest})"
+    columns = len(TaskRead.model_fields) + ("trashed" in statement.sql)
+    setting = f"set_config('donewell.user_id', ${len(statement._order) + 1}::text, true)"
+    return f"{body} UNION ALL SELECT {', '.join(['NULL'] * columns)} WHERE {setting} IS NULL"
 
 
 async def _function(statement: Statement) -> str:
@@ -150,8 +178,8 @@ async def _function(statement: Statement) -> str:
         columns = ", ".join(f'"{column.name}" {column.type.name}' for column in prepared.get_attributes())
         name = "donewell_" + hashlib.sha256(statement.sql.encode()).hexdigest()[:12]
         await connection.execute(
-            f"CREATE OR REPLACE FUNCTION {name}({', '.join(taken)}) RETURNS TABLE ({columns}) LANGUAGE plpgsql AS $body$"
-            f" #variable_conflict use_column\nBEGIN"
+            f"CREATE OR REPLACE FUNCTION {name}({', '.join(taken)}) RETURNS TABLE ({columns})"
+            f" LANGUAGE plpgsql AS $body$ #variable_conflict use_column\nBEGIN"
             f" PERFORM set_config('donewell.user_id', ${_position(statement)}::text, true);"
             f" RETURN QUERY {statement.sql}; END $body$"
         )
@@ -161,7 +189,7 @@ async def _function(statement: Statement) -> str:
 
 
 def _position(statement: Statement) -> int:
-    return statement._order.index("owner") + 1  # noqa: SLF001
+    return statement._order.index("owner") + 1
 
 
 def _told(owner: bytes, name: str) -> bytes:
@@ -175,5 +203,5 @@ def _message(kind: bytes, content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    session.FastLane = WAYS[sys.argv.pop()][1]  # type: ignore[misc]
+    setattr(session, FastLane.__name__, WAYS[sys.argv.pop()][1])
     cli.main()

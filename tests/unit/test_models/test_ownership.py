@@ -4,13 +4,16 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Uuid, dialects
+from sqlalchemy.schema import CreateTable, SchemaItem
 from uuid_utils.compat import uuid7
 
 from backend.models.base import OwnedRow, metadata
 from tests.unit.test_models.conftest import Connection
+from tests.unit.test_models.references import assert_bound_to_owner, references
 from tests.unit.test_models.rows import new_task, new_user
 
+DIALECT = dialects.registry.load("postgresql")()
 OWNED = [
     pytest.param(metadata.tables[str(model.__tablename__)], id=model.__name__) for model in OwnedRow.__subclasses__()
 ]
@@ -71,21 +74,55 @@ async def test_a_task_cannot_be_given_to_somebody_who_is_not_there(connection: C
         await connection.execute("UPDATE tasks SET user_id = $1 WHERE id = $2", uuid7(), task_id)
 
 
-async def test_a_reference_across_owners_is_refused(connection: Connection) -> None:
-    owner, stranger = await new_user(connection), await new_user(connection)
-    task_id = await new_task(connection, owner)
-    # As any table that refers to tasks must be made: the next test shows that there is no other way.
-    await connection.execute(
-        "CREATE TABLE remarks (user_id uuid, task_id uuid, FOREIGN KEY (user_id, task_id) REFERENCES tasks)"
+async def test_no_reference_crosses_owners(connection: Connection) -> None:
+    for key in references(metadata):
+        await assert_bound_to_owner(connection, key)
+
+
+async def test_a_new_table_is_found_with_all_its_references(connection: Connection) -> None:
+    remarks = await made(
+        connection,
+        Column("task_id", Uuid, nullable=False),
+        Column("answers_id", Uuid),
+        ForeignKeyConstraint(["user_id", "task_id"], ["tasks.user_id", "tasks.id"]),
+        ForeignKeyConstraint(["user_id", "answers_id"], ["remarks.user_id", "remarks.id"], initially="DEFERRED"),
     )
-    await _remark(connection, owner, task_id)
 
-    with pytest.raises(asyncpg.ForeignKeyViolationError):
-        await _remark(connection, stranger, task_id)
+    keys = {key.name: key for key in references(remarks.metadata)}
+
+    assert {"remarks_user_id_task_id_fkey", "remarks_user_id_answers_id_fkey"} <= keys.keys()
+    assert not [name for name in keys if str(name).startswith("remarks_user_id_fkey")]
+    for key in remarks.foreign_key_constraints & set(keys.values()):
+        await assert_bound_to_owner(connection, key)
 
 
-async def _remark(connection: Connection, user_id: UUID, task_id: UUID) -> None:
-    await connection.execute("INSERT INTO remarks VALUES ($1, $2)", user_id, task_id)
+@pytest.mark.parametrize(("owner", "may_be_nobodys"), [("author_id", False), ("user_id", True)])
+async def test_a_reference_that_could_cross_owners_is_found_out(
+    connection: Connection, owner: str, *, may_be_nobodys: bool
+) -> None:
+    remarks = await made(
+        connection,
+        *([Column("author_id", Uuid)] if owner == "author_id" else []),
+        Column("task_id", Uuid),
+        ForeignKeyConstraint([owner, "task_id"], ["tasks.user_id", "tasks.id"]),
+        user_id=Column("user_id", Uuid, nullable=may_be_nobodys),
+    )
+    (key,) = (key for key in references(remarks.metadata) if key.parent is remarks)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception), match=r"DID NOT RAISE|may be null"):
+        await assert_bound_to_owner(connection, key)
+
+
+async def made(connection: Connection, *parts: SchemaItem, user_id: Column[UUID] | None = None) -> Table:
+    """The table `remarks`, beside copies of all others as they are declared."""
+    tables = MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        table.to_metadata(tables)
+    owner = Column("user_id", Uuid, primary_key=True) if user_id is None else user_id
+    key = ForeignKeyConstraint(["user_id"], ["revisions.user_id"])
+    remarks = Table("remarks", tables, owner, Column("id", Uuid, primary_key=True), key, *parts)
+    await connection.execute(str(CreateTable(remarks).compile(dialect=DIALECT)))
+    return remarks
 
 
 @pytest.mark.parametrize("table", OWNED)
