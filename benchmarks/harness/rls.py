@@ -63,7 +63,7 @@ def rls(
 ) -> None:
     """Measure what row-level security costs a request, directly and through PgBouncer, and prove which way is sound."""
     facts = machine.facts()
-    rounds, seconds = (3, 1) if quick else (6, 1)
+    rounds, seconds = (3, 1) if quick else (5, 1)
     forms = rls_forms.tried()
     with ExitStack() as stack:
         directory = stack.enter_context(cluster.scratch("load"))
