@@ -25,6 +25,7 @@ from benchmarks.harness.tools import RESULTS, cache
 FIRST_PORT = 18_600
 TODAY = "today"
 PATHS = ("direct", "PgBouncer")
+TITLES = {"direct": "Directly: server + database", "PgBouncer": "Through PgBouncer: server + PgBouncer + database"}
 SETTLE = 0.2
 LEGEND = """\
 CPU microseconds a request, median of the rounds; in brackets, as a multiple of today's in the same round and on the
@@ -72,7 +73,7 @@ def rls(
             typer.echo(f"starting {way}, {path}", err=True)
             entrants.append(stack.enter_context(entered(way, path, FIRST_PORT + number)))
         runs = [run for operation in OPERATIONS for run in measured(entrants, operation, rounds, seconds, directory)]
-    titles = [f"### Through {path}\n\n{table(rows(runs, path))}" for path in PATHS]
+    titles = [f"### {TITLES[path]}\n\n{table(rows(runs, path))}" for path in PATHS]
     head = f"{machine.line(facts)}; {rounds} rounds of {seconds} s each.\n"
     text = "\n".join([head, LEGEND, *titles, f"### One statement\n\n{table(rls_forms.rows(forms))}"])
     typer.echo(f"\n{text}")
