@@ -31,10 +31,10 @@ SAMPLES: Mapping[type, Callable[[], Any]] = {
 
 
 def references(tables: MetaData) -> Iterator[ForeignKeyConstraint]:
-    """Those of rows with an owner to rows with an owner; not those to the owner alone, across whom nothing can be."""
+    """Those to rows with an owner; not those by which a row has its own, across whom nothing can be."""
     for table in tables.sorted_tables:
         for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.name)):
-            if "user_id" in table.c and "user_id" in key.referred_table.c and key.column_keys != ["user_id"]:
+            if "user_id" in key.referred_table.c and key.column_keys != ["user_id"]:
                 yield key
 
 
@@ -45,6 +45,9 @@ async def assert_bound_to_owner(connection: Connection, key: ForeignKeyConstrain
     """
     owner, stranger = await new_user(connection), await new_user(connection)
     table = key.table
+    # In a row of nobody, the rest of the key would refer to nothing and be free.
+    assert "user_id" in table.c, f"{table.name} has no user_id"
+    assert not table.c.user_id.nullable, f"{table.name}.user_id may be null"
     theirs = _referring(key, await new_row(connection, key.referred_table, stranger))
     ours = _referring(key, await new_row(connection, key.referred_table, owner))
     # Refused below is what leads to the stranger's, and not what refers to anything.
@@ -57,8 +60,6 @@ async def assert_bound_to_owner(connection: Connection, key: ForeignKeyConstrain
     await _refused(connection, key, lambda: new_row(connection, table, owner, theirs))
     await _refused(connection, key, lambda: _change(connection, table, row, theirs))
     await _refused(connection, key, lambda: _change(connection, table, row, given_away))
-    # In a row of nobody, the rest of the key would refer to nothing and be free.
-    assert not table.c.user_id.nullable, f"{table.name}.user_id may be null"
 
 
 async def new_row(connection: Connection, table: Table, owner: UUID, given: Values | None = None) -> Values:
