@@ -23,6 +23,7 @@ from backend.middleware.headers import AnswerHeaders
 from backend.middleware.hosts import TrustedHosts
 from backend.middleware.proxies import TrustedProxies
 from backend.middleware.request_context import RequestContext
+from backend.services.accounts import AccountService
 from backend.services.revocations import Revocations
 from backend.services.sessions import SessionService
 from backend.utils.logging import configure_logging
@@ -86,6 +87,7 @@ def _application(database: Database, tokens: AccessTokens, headers: AnswerHeader
         passwords = Passwords()
         await database.open()
         app.state.revocations = revocations = Revocations(database.fast)
+        app.state.accounts = AccountService(database, passwords, revocations)
         app.state.sessions = SessionService(database, passwords, tokens, revocations)
         # What is loaded by now stays: the collector need not look at it again (p95 -14 % at 1,000 clients, measured).
         gc.freeze()

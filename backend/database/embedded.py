@@ -26,7 +26,7 @@ from backend.database.postgres_program import (
 )
 from backend.database.postgres_runtime import POLL_INTERVAL, Runtime, clear_remains, stop_server
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres"]
+__all__ = ["AlreadyRunning", "EmbeddedError", "EmbeddedPostgres", "url_in"]
 
 NAME = "donewell"
 """Of the database and of the role that owns it."""
@@ -67,6 +67,19 @@ SERVER = {
 }
 
 
+class AlreadyRunning(EmbeddedError):
+    """Another donewell has the data directory."""
+
+
+def url_in(data_dir: Path) -> str:
+    """The libpq URL of the database that runs in a data directory, for the system user who started it alone."""
+    return _url(data_dir.absolute() / "runtime" / "s")
+
+
+def _url(socket_directory: Path) -> str:
+    return f"postgresql://{NAME}@/{NAME}?host={quote(str(socket_directory), safe='')}"
+
+
 class EmbeddedPostgres:
     """The server of one data directory, which is created (mode 0700) if need be; a context manager.
 
@@ -98,7 +111,7 @@ class EmbeddedPostgres:
         """The libpq URL of the database, valid while the server runs, for the system user who started it alone."""
         if self._runtime is None:
             raise EmbeddedError("The database is not running: start it first")
-        return f"postgresql://{NAME}@/{NAME}?host={quote(str(self._runtime.socket_directory), safe='')}"
+        return _url(self._runtime.socket_directory)
 
     def lock(self) -> None:
         """Claim the data directory until `stop`. `start` does so too; on its own, it tells at once that another has."""
@@ -230,7 +243,7 @@ class EmbeddedPostgres:
         try:
             yield
         except Timeout:
-            raise EmbeddedError(
+            raise AlreadyRunning(
                 f"Another donewell is running on the data directory {self._data_dir}:"
                 " stop it or set DATA_DIR to another directory"
             ) from None

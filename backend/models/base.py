@@ -17,6 +17,8 @@ metadata.naming_convention = {
     "pk": "%(table_name)s_pkey",
 }
 
+SECRET: dict[str, Any] = {"info": {"secret": True}}
+"""The mark of a column whose values nobody is shown, not even whose they are."""
 
 # A None that nobody set is left out of the INSERT, so that the column's default applies.
 _NOW: dict[str, Any] = {"server_default": func.now(), "nullable": False}

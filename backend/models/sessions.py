@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import TIMESTAMP, Index, LargeBinary, text
 from sqlmodel import Field
 
-from backend.models.base import Timestamped
+from backend.models.base import SECRET, Timestamped
 
 
 class Session(Timestamped, table=True):
@@ -20,9 +20,9 @@ class Session(Timestamped, table=True):
 
     user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
     id: UUID = Field(primary_key=True)
-    family_key: bytes = Field(sa_type=LargeBinary)
-    token_hash: bytes = Field(sa_type=LargeBinary)
-    parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    family_key: bytes = Field(sa_type=LargeBinary, sa_column_kwargs=SECRET)
+    token_hash: bytes = Field(sa_type=LargeBinary, sa_column_kwargs=SECRET)
+    parent_hash: bytes | None = Field(default=None, sa_type=LargeBinary, sa_column_kwargs=SECRET)
     rotated_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
     idle_expires_at: datetime = Field(sa_type=TIMESTAMP(timezone=True))
     expires_at: datetime = Field(sa_type=TIMESTAMP(timezone=True))

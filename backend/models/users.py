@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import TIMESTAMP, BigInteger, Index, func, text
 from sqlmodel import Field, SQLModel
 
-from backend.models.base import Timestamped
+from backend.models.base import SECRET, Timestamped
 
 ONE_ACCOUNT_AN_ADDRESS = "users_lower_email_key"
 """The unique index that holds whatever is typed in capitals to be the same address."""
@@ -22,9 +22,10 @@ class User(Timestamped, table=True):
     id: UUID = Field(primary_key=True)
     email: str
     name: str
-    password_hash: str | None = None
+    password_hash: str | None = Field(default=None, sa_column_kwargs=SECRET)
     time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})
     email_verified_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
+    disabled_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
 
 

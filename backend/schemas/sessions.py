@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
 from backend.schemas.users import USER_EXAMPLE, Name, UserRead
-from backend.utils.validators import Email, GivenEmail, Password, Text
+from backend.utils.validators import Email, GivenEmail, GivenPassword, Password, Text
 
 _EXAMPLE: JsonDict = {"email": "ada@example.com", "password": "correct horse battery"}
 _FORM_EXAMPLE: JsonDict = {
@@ -22,7 +22,6 @@ _TOKENS_EXAMPLE: JsonDict = {
     "expires_in": 900,
     "refresh_token": "dwr_AZLzwZpwfESAAF6PCmt8AgGS88GypH0QgAA7XS8cngE",
 }
-GivenPassword = Annotated[str, Field(max_length=256), Text]
 GivenRefreshToken = Annotated[str, Field(max_length=512), Text]
 
 

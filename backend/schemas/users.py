@@ -1,13 +1,13 @@
 """Users as clients see them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import MISSING, AwareDatetime, ConfigDict, Field
+from pydantic import MISSING, AwareDatetime, ConfigDict, Field, RootModel
 from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
-from backend.utils.validators import Line, TimeZone
+from backend.utils.validators import GivenPassword, Line, TimeZone
 
 Name = Annotated[str, Field(min_length=1, max_length=255, examples=["Ada Lovelace"]), Line]
 Zone = Annotated[TimeZone, Field(examples=["Europe/Berlin"], description="An IANA time zone name")]
@@ -34,6 +34,14 @@ class UserChanges(RequestModel):
     time_zone: Zone | MISSING = MISSING
 
 
+class AccountDeletion(RequestModel):
+    """What it takes to leave for good."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "correct horse battery"}]})
+
+    password: GivenPassword | None = Field(None, description="The current one; not needed by who signs in elsewhere")
+
+
 class UserRead(ResponseModel):
     """A user, as only they themselves see it."""
 
@@ -47,3 +55,9 @@ class UserRead(ResponseModel):
     version: int = Field(description="Grows with every change; also the ETag")
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+class Export(RootModel[dict[str, list[dict[str, Any]]]]):
+    """Everything that the service holds of a user: the rows of each table, without secrets."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"users": [{"name": "Ada Lovelace"}], "tasks": []}]})

@@ -21,6 +21,9 @@ type Event = Literal[
     "session.refused",
     "session.closed",
     "session.revoked",
+    "user.exported",
+    "user.disabled",
+    "user.enabled",
 ]
 """What can happen. The names are those of the same events in the log."""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, event, func, select
+from sqlalchemy import bindparam, delete, event, func, select, update
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.auth.principal import Principal, TokenRevoked
 from backend.database.fast_lane import FastLane, Statement
 from backend.models.revocations import Revocation
+from backend.models.sessions import Session
 
 REFRESH_AFTER = 2.0
 """Seconds after which a request has the newest asked for, without waiting for them."""
@@ -73,6 +74,19 @@ class Revocations:
         ended = insert(Revocation).values([{"grant_id": grant_id} for grant_id in grant_ids])
         await session.exec(ended.on_conflict_do_update(index_elements=["grant_id"], set_={"revoked_at": func.now()}))
         event.listen(session.sync_session, "after_commit", lambda _: self._add(grant_ids), once=True)
+
+    async def end_all_of(self, session: AsyncSession, user_id: UUID, *, but: UUID | None = None) -> None:
+        """End every grant of a user with the transaction, `but` one."""
+        ended: list[UUID] = []
+        now = func.now()
+        live = (
+            col(Session.user_id) == user_id,
+            col(Session.revoked_at).is_(None),
+            col(Session.id).is_distinct_from(but),
+        )
+        sessions = update(Session).where(*live).values(revoked_at=now).returning(col(Session.id))
+        ended += (await session.exec(sessions)).scalars()
+        await self.end(session, ended)
 
     def _add(self, grant_ids: Collection[UUID]) -> None:
         self._ended.update(dict.fromkeys(grant_ids, monotonic()))

@@ -22,7 +22,7 @@ from backend.auth.principal import Caller, Principal
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.gate import Gate, driver_error
 from backend.database.session import Database
-from backend.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
+from backend.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from backend.domain.pagination import Page, Position
 from backend.models.base import metadata
 from backend.models.sessions import Session
@@ -80,6 +80,11 @@ class InvalidCredentials(Unauthenticated):
     title = "The e-mail address or the password is wrong"
 
 
+class AccountDisabled(Forbidden):
+    code = "account_disabled"
+    title = "The operator has disabled this account"
+
+
 class SessionNotFound(NotFound):
     code = "session_not_found"
     title = "There is no such session, or it has ended"
@@ -115,7 +120,9 @@ class SessionService:
             return await self._register(registration, caller)
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
-        """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses."""
+        """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses, and
+        `AccountDisabled`, to who knows the password.
+        """
         async with self._turns.enter():
             return await self._sign_in(credentials, caller)
 
@@ -143,6 +150,8 @@ class SessionService:
         correct = await self._passwords.verify(credentials.password, user.password_hash if user else None)
         if user is None or not correct:
             await self._refuse(user, caller)
+        if user.disabled_at is not None:
+            raise AccountDisabled
         renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
         async with self._database.begin() as session:
             if renewed:

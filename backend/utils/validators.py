@@ -163,3 +163,6 @@ GivenEmail = Annotated[str, Field(max_length=254), AfterValidator(as_registered)
 
 Password = Annotated[str, Field(min_length=8, max_length=256), Text]
 """Any 8 to 256 characters (NIST SP 800-63B: no rules of composition)."""
+
+GivenPassword = Annotated[str, Field(max_length=256), Text]
+"""What somebody typed as their password."""

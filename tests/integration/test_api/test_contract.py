@@ -105,13 +105,18 @@ async def malformed(attempt: Attempt) -> None:
 
 
 async def not_signed_in(attempt: Attempt) -> None:
-    if "password" in attempt.request.get("json", {}):
+    if not attempt.operation.protected:
         attempt.request["json"]["password"] = "another password"
     else:
         attempt.request["headers"]["Authorization"] = "Bearer of bad news"
 
 
 async def somebody_elses(attempt: Attempt) -> None:
+    match str(attempt.operation):
+        case "login":
+            await attempt.client.app.state.accounts.disable(attempt.client.email)
+        case "deleteMe":
+            attempt.request["json"]["password"] = "another password"
     attempt.request["url"] = attempt.request["url"].replace("/me/", f"/{uuid4()}/")
 
 

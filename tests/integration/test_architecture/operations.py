@@ -104,6 +104,8 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "complete_task": lambda _: {"json": {"completed": True}},
         "delete_task": lambda _: {},
         "get_me": lambda _: {},
+        "delete_me": lambda _: {"json": {"password": PASSWORD}},
+        "export_me": lambda _: {},
         "update_me": lambda _: {"json": {"name": "Grace", "time_zone": "Europe/Berlin"}},
         "register_user": lambda client: {"json": {"email": f"new.{client.email}", "name": "Eve", "password": PASSWORD}},
         "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},

@@ -30,7 +30,10 @@ COMMITTERS = {
     "backend/database/session.py": "the transaction of a request, committed before the reply",
     "backend/database/migrations/env.py": "migrations run outside of any request",
 }
-OWNERLESS_SERVICES = {"SessionService": "signs people in: before that there is no owner"}
+OWNERLESS_SERVICES = {
+    "SessionService": "signs people in: before that there is no owner",
+    "AccountService": "is asked by an operator too, by address",
+}
 OWNERLESS_TABLES = {
     "users": "the owners themselves",
     "alembic_version": "Alembic's own",

@@ -24,6 +24,12 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
+WHOLE = {"export_me"}
+"""Operations that read all that there is of somebody, a batch at a time."""
+
+LEAVING = {"delete_me"}
+"""Operations that would leave nobody to ask again. What goes with a user is looked at apart."""
+
 BESIDES = {"select revocations: revocations_revoked_at_idx"}
 """What is asked every two seconds, whoever makes a request then."""
 
@@ -40,6 +46,15 @@ STATEMENTS: Mapping[str, set[str]] = {
     "complete_task": {TASK_WRITTEN, TASK_READ},
     "delete_task": {TASK_WRITTEN, TASK_READ},
     "get_me": {"select users: users_pkey"},
+    "delete_me": {"select users: users_pkey"},
+    "export_me": {
+        *AUDITED,
+        "select audit_log: audit_log_pkey",
+        "select revisions: revisions_pkey",
+        "select sessions: sessions_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+    },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {"insert users", "insert revisions", "insert sessions", *AUDITED},
     "login": {"select users: users_lower_email_key", "insert sessions", *AUDITED},
@@ -126,6 +141,7 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
         Variant(412, lambda _: {"headers": MISMATCH}),
     ],
     "delete_task": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "delete_me": [Variant(403, lambda _: {"json": {"password": "a wrong guess"}})],
     "update_me": [
         Variant(200, lambda _: {"json": {"name": uuid4().hex}}),
         Variant(200, lambda _: {"json": {}}),

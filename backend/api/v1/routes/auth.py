@@ -14,6 +14,7 @@ from backend.domain.errors import Fault
 from backend.schemas.pagination import PageQuery
 from backend.schemas.sessions import Credentials, Registration, SessionRead, SignedIn, TokenRequest, Tokens
 from backend.services.sessions import (
+    AccountDisabled,
     EmailTaken,
     InvalidCredentials,
     InvalidTokenRequest,
@@ -39,7 +40,7 @@ async def register(sessions: Sessions, body: Registration, caller: CallerDep) ->
     return await sessions.register(body, caller)
 
 
-@router.post("/login", responses=problems(400, InvalidCredentials))
+@router.post("/login", responses=problems(400, InvalidCredentials, AccountDisabled))
 async def login(sessions: Sessions, body: Credentials, caller: CallerDep) -> SignedIn:
     """Sign in with e-mail address and password."""
     return await sessions.sign_in(body, caller)
@@ -53,7 +54,7 @@ async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], calle
     credentials = Credentials(email=_required(form.username, "username"), password=_required(form.password, "password"))
     try:
         signed_in = await sessions.sign_in(credentials, caller)
-    except InvalidCredentials as refusal:
+    except (InvalidCredentials, AccountDisabled) as refusal:
         raise InvalidGrant from refusal
     return Tokens.model_validate(signed_in, from_attributes=True)
 

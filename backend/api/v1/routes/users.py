@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
-from starlette.responses import Response
+from fastapi import APIRouter, Body, Depends
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import Identity, IfMatch, IfNoneMatch, SessionDep
+from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, SessionDep
 from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
-from backend.schemas.users import UserChanges, UserRead
+from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
+from backend.services.accounts import AccountService, WrongPassword
 from backend.services.users import UserService
 
 
@@ -16,6 +18,12 @@ async def _service(session: SessionDep, who: Identity) -> UserService:
     return UserService(session, who.user_id)
 
 
+async def _accounts(request: Request) -> AccountService:
+    service: AccountService = request.app.state.accounts
+    return service
+
+
+Accounts = Annotated[AccountService, Depends(_accounts)]
 Users = Annotated[UserService, Depends(_service)]
 
 router = APIRouter(prefix="/api/v1/users", tags=["Users"])
@@ -31,3 +39,18 @@ async def get_me(users: Users, known: IfNoneMatch = None) -> Response:
 async def update_me(users: Users, body: UserChanges, expected: IfMatch) -> Response:
     """Change one's own profile: what is sent, nothing else."""
     return one(await users.change(body, expected))
+
+
+@router.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword))
+async def delete_me(
+    accounts: Accounts, who: Identity, body: Annotated[AccountDeletion, Body(default_factory=AccountDeletion)]
+) -> Response:
+    """Delete one's account and everything in it, now and for good. Every session and token ends."""
+    await accounts.delete(who, body.password)
+    return Response(status_code=204)
+
+
+@router.get("/me/export", response_model=Export, responses=problems(401))
+async def export_me(accounts: Accounts, who: Identity, caller: CallerDep) -> Response:
+    """Read everything that the service holds of one. An array for each table, in one object."""
+    return StreamingResponse(await accounts.export(who, caller), media_type="application/json")

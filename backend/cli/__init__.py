@@ -1,4 +1,4 @@
-"""The `donewell` command: `serve` (the default), `migrate` and `openapi`. It knows the process and nothing of HTTP.
+"""The `donewell` command: `serve` (the default), `migrate`, `openapi` and `user`. It knows nothing of HTTP.
 
 Exit codes: 0 done, or stopped on request; 2 something that the operator can put right, in one sentence on stderr;
 1 anything else.
@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import wait
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backend.cli.databases import claimed, settings_of_environment, with_database
+from backend.cli.users import users
 from backend.process import Refusal, Signals, Stopped, in_background, listening, raise_file_limit
 
 if TYPE_CHECKING:
     from backend.config.settings import Settings
     from backend.database.embedded import EmbeddedPostgres
-
-DATABASE_LIMIT = 1.2
-"""Seconds that an orderly stop of our database has, which takes a fiftieth: the whole process has five."""
 
 SECRET_ADVICE = "at least 32 random bytes, for example the output of `openssl rand -hex 32`"  # noqa: S105 - how to make one
 
@@ -34,6 +32,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,  # they show the values of variables, and some are secrets
     help="The task backend that any to-do app can be built on. Its settings are environment variables.",
 )
+cli.add_typer(users, name="user")
 
 
 def main() -> None:
@@ -59,16 +58,16 @@ def default(context: typer.Context) -> None:
 def serve() -> None:
     """Serve the API, on a PostgreSQL of its own unless DATABASE_URL names one."""
     signals = Signals(exit_code=0)
-    settings = _settings()
+    settings = settings_of_environment()
     if settings.database_url is not None and not settings.signing_keys():
         raise Refusal(f"DATABASE_URL is set and JWT_SECRET is not: set it to {SECRET_ADVICE}")
     _check_keys(settings)
     raise_file_limit()
     with ExitStack() as stack:
         stack.callback(signals.ignore)
-        database = stack.enter_context(_claimed(settings))
+        database = stack.enter_context(claimed(settings))
         listener = stack.enter_context(listening(settings.host, settings.port))
-        settings = _with_database(settings, database, signals, meanwhile=lambda: _load(settings))
+        settings = with_database(settings, database, signals, meanwhile=lambda: _load(settings))
         from backend.serving import serve_alone, serve_with_workers
 
         _upgrade(settings)
@@ -114,9 +113,9 @@ def migrate(
     elif new:
         _write_migration(signals, new)
     else:
-        settings = _settings()
-        with _claimed(settings) as database:
-            _upgrade(_with_database(settings, database, signals))
+        settings = settings_of_environment()
+        with claimed(settings) as database:
+            _upgrade(with_database(settings, database, signals))
 
 
 def _check(signals: Signals) -> None:
@@ -146,8 +145,8 @@ def _scratch_database(signals: Signals) -> Iterator[str]:
 
     with TemporaryDirectory() as directory:
         settings = Settings.model_construct(data_dir=Path(directory))
-        with _claimed(settings) as database:
-            url = _url(_with_database(settings, database, signals))
+        with claimed(settings) as database:
+            url = _url(with_database(settings, database, signals))
             upgrade(url)
             yield url
 
@@ -160,82 +159,6 @@ def openapi() -> None:
     from backend.main import describe
 
     typer.echo(json.dumps(describe().openapi(), indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _claimed(settings: Settings) -> Iterator[EmbeddedPostgres | None]:
-    """Our own database, if it is the one to use: not started, but nobody else can; stopped at the end."""
-    if settings.database_url is not None:
-        yield None
-        return
-    if settings.database_url_unpooled is not None:
-        raise Refusal("DATABASE_URL_UNPOOLED is set and DATABASE_URL is not: set both, or neither")
-    from backend.database.embedded import EmbeddedError, EmbeddedPostgres
-
-    database = EmbeddedPostgres(settings.data_dir)
-    try:
-        database.lock()
-        yield database
-    except EmbeddedError as error:
-        raise Refusal(str(error)) from error
-    finally:
-        database.stop(DATABASE_LIMIT)
-
-
-def _with_database(
-    settings: Settings,
-    database: EmbeddedPostgres | None,
-    signals: Signals,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> Settings:
-    """The settings with the URL and the secret of `database`, which is launched while `meanwhile` is done."""
-    if database is None:
-        in_background(meanwhile).result()
-        return settings
-    with ExitStack() as stack:
-        with signals.held():
-            launch = in_background(database.launch)
-            # No signal comes between the start of a server and its stop.
-            stack.callback(wait, [launch])
-        in_background(meanwhile).result()
-        launch.result()
-    database.wait_until_ready()
-    from pydantic import SecretStr
-
-    secret = settings.jwt_secret or SecretStr(_secret(settings.data_dir / "jwt_secret"))
-    return settings.model_copy(update={"database_url": SecretStr(database.url), "jwt_secret": secret})
-
-
-def _secret(path: Path) -> str:
-    from backend.config.secret import kept_secret
-
-    try:
-        return kept_secret(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise Refusal(
-            f"The secret in {path} cannot be used ({reason}): restore it, or delete it and everyone signs in again"
-        ) from error
-
-
-def _settings() -> Settings:
-    from pydantic import ValidationError
-
-    from backend.config.settings import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        # Never the input: it may be a secret.
-        faults = [_fault(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-        raise Refusal("; ".join(faults)) from error
-    except (ValueError, OSError) as error:
-        raise Refusal(f"The settings cannot be read: {error.__cause__ or error}") from error
-
-
-def _fault(name: str, message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return message if name.upper() in message else f"{name.upper()} is not valid ({message}): correct it"
 
 
 def _url(settings: Settings) -> str:
@@ -281,7 +204,3 @@ Register, for a start:
   curl {url}/api/v1/auth/register -H 'Content-Type: application/json' \\
     -d '{{"email": "you@example.com", "name": "You", "password": "a long sentence to remember"}}'
 """
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m backend.cli` is the `donewell` command."""
+
+from backend.cli import main
+
+main()

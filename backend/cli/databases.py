@@ -1,0 +1,94 @@
+"""The settings, and the database that they name: one of our own, or the operator's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.process import Refusal, Signals, in_background
+
+if TYPE_CHECKING:
+    from backend.config.settings import Settings
+    from backend.database.embedded import EmbeddedPostgres
+
+DATABASE_LIMIT = 1.2
+"""Seconds that an orderly stop of our database has, which takes a fiftieth: the whole process has five."""
+
+
+@contextmanager
+def claimed(settings: Settings) -> Iterator[EmbeddedPostgres | None]:
+    """Our own database, if it is the one to use: not started, but nobody else can; stopped at the end."""
+    if settings.database_url is not None:
+        yield None
+        return
+    if settings.database_url_unpooled is not None:
+        raise Refusal("DATABASE_URL_UNPOOLED is set and DATABASE_URL is not: set both, or neither")
+    from backend.database.embedded import EmbeddedError, EmbeddedPostgres
+
+    database = EmbeddedPostgres(settings.data_dir)
+    try:
+        database.lock()
+        yield database
+    except EmbeddedError as error:
+        raise Refusal(str(error)) from error
+    finally:
+        database.stop(DATABASE_LIMIT)
+
+
+def with_database(
+    settings: Settings,
+    database: EmbeddedPostgres | None,
+    signals: Signals,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Settings:
+    """The settings with the URL and the secret of `database`, which is launched while `meanwhile` is done."""
+    if database is None:
+        in_background(meanwhile).result()
+        return settings
+    with ExitStack() as stack:
+        with signals.held():
+            launch = in_background(database.launch)
+            # No signal comes between the start of a server and its stop.
+            stack.callback(wait, [launch])
+        in_background(meanwhile).result()
+        launch.result()
+    database.wait_until_ready()
+    from pydantic import SecretStr
+
+    secret = settings.jwt_secret or SecretStr(_secret(settings.data_dir / "jwt_secret"))
+    return settings.model_copy(update={"database_url": SecretStr(database.url), "jwt_secret": secret})
+
+
+def _secret(path: Path) -> str:
+    from backend.config.secret import kept_secret
+
+    try:
+        return kept_secret(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Refusal(
+            f"The secret in {path} cannot be used ({reason}): restore it, or delete it and everyone signs in again"
+        ) from error
+
+
+def settings_of_environment() -> Settings:
+    from pydantic import ValidationError
+
+    from backend.config.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Never the input: it may be a secret.
+        faults = [_fault(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        raise Refusal("; ".join(faults)) from error
+    except (ValueError, OSError) as error:
+        raise Refusal(f"The settings cannot be read: {error.__cause__ or error}") from error
+
+
+def _fault(name: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message if name.upper() in message else f"{name.upper()} is not valid ({message}): correct it"

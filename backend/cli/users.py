@@ -1,0 +1,83 @@
+"""`donewell user`: what an operator does to accounts, on the database of a running server or of none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from backend.cli.databases import claimed, settings_of_environment, with_database
+from backend.process import Refusal, Signals
+
+if TYPE_CHECKING:
+    from backend.config.settings import Settings
+    from backend.services.accounts import AccountService
+
+users = typer.Typer(help="Lock accounts out, and let them in again.")
+
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address of the account.")]
+
+
+@users.command()
+def disable(email: Address) -> None:
+    """Lock a user out: every session and token of theirs ends within seconds, and signing in is refused."""
+    typer.echo(f"disabled {_done(lambda accounts: accounts.disable(email))}")
+
+
+@users.command()
+def enable(email: Address) -> None:
+    """Let a user sign in again. What ended stays so."""
+    typer.echo(f"enabled {_done(lambda accounts: accounts.enable(email))}")
+
+
+def _done(work: Callable[[AccountService], Awaitable[UUID | None]]) -> UUID:
+    from backend.domain.errors import DatabaseUnavailable
+
+    settings = settings_of_environment()
+    with _database_url(settings) as url:
+        try:
+            user_id = asyncio.run(_with_accounts(settings, url, work))
+        except DatabaseUnavailable as error:
+            raise Refusal("The database cannot be reached: check DATABASE_URL, or start donewell") from error
+    if user_id is None:
+        raise Refusal("There is no account with this address: check it")
+    return user_id
+
+
+async def _with_accounts(
+    settings: Settings, url: str, work: Callable[[AccountService], Awaitable[UUID | None]]
+) -> UUID | None:
+    from backend.auth.password import Passwords
+    from backend.database.session import Database
+    from backend.services.accounts import AccountService
+    from backend.services.revocations import Revocations
+    from backend.utils.logging import configure_logging
+
+    configure_logging("warning", settings.log_format)
+    database = Database(url, pool_size=1, queue_limit=1, timeout=settings.database_timeout)
+    await database.open()
+    try:
+        return await work(AccountService(database, Passwords(), Revocations(database.fast)))
+    finally:
+        await database.close()
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    from backend.database.embedded import AlreadyRunning, url_in
+
+    try:
+        with claimed(settings) as database:
+            ours = with_database(settings, database, Signals(exit_code=130)).database_url
+            yield ours.get_secret_value() if ours else ""
+    except Refusal as refusal:
+        if not isinstance(refusal.__cause__, AlreadyRunning):
+            raise
+        yield url_in(settings.data_dir)

@@ -1,0 +1,156 @@
+"""Leaving with everything, and leaving nothing behind; and being locked out by the operator."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import LargeBinary, inspect
+
+from backend.models.base import metadata
+from backend.services import export
+from tests.factories.clients import PASSWORD, Client
+from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, problem, sql
+
+EXPORT = f"{ME}/export"
+AUDIT = f"{ME}/audit"
+
+
+async def places_of(app: FastAPI, needle: str) -> list[str]:
+    """The tables of the whole database, ours or not, that have a row with this text in it."""
+    async with app.state.database.begin() as session:
+        connection = await session.connection()
+        names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    found = []
+    for name in names:
+        statement = f'SELECT 1 FROM "{name}" AS row WHERE to_jsonb(row)::text LIKE :needle LIMIT 1'
+        if await sql(app, statement, needle=f"%{needle}%"):
+            found.append(name)
+    return found
+
+
+async def exported(client: Client) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = answered(await client.get(EXPORT))
+    return found
+
+
+async def has_everything(client: Client) -> None:
+    """Let there be something of the client's in every table that has rows of users."""
+    task = answered(await client.post(TASKS, json={"title": "Water the plants"}), 201)
+    answered(await client.post(TASKS, json={"title": "Feed the cat"}), 201)
+    await client.delete(f"{TASKS}/{task['id']}")
+    answered(await client.post(LOGIN, json={"email": client.email, "password": PASSWORD}))
+
+
+async def test_an_export_has_everything_that_the_database_has_of_one(app: FastAPI, owner: Client) -> None:
+    await has_everything(owner)
+    held = set(await places_of(app, str(owner.user_id)))
+
+    found = await exported(owner)
+
+    assert {name for name, rows in found.items() if rows} == held
+    assert found["users"][0]["email"] == owner.email
+    assert {task["title"] for task in found["tasks"]} == {"Water the plants", "Feed the cat"}
+    assert [entry["event"] for entry in found["audit_log"]][-1] == "user.exported"
+    assert found["audit_log"][0]["details"] == {}
+
+
+async def test_an_export_has_every_table_and_column_that_is_no_secret(owner: Client) -> None:
+    await has_everything(owner)
+    found = await exported(owner)
+
+    for name, table in metadata.tables.items():
+        if name == "users" or "user_id" in table.c:
+            for row in found[name]:
+                assert row.keys() == {column.name for column in table.c if not column.info.get("secret")}
+
+
+def test_what_is_a_hash_or_a_key_is_marked_as_a_secret() -> None:
+    columns = [column for table in metadata.tables.values() for column in table.c]
+    secret = {str(column) for column in columns if column.info.get("secret")}
+
+    assert {str(column) for column in columns if isinstance(column.type, LargeBinary)} <= secret
+    assert {str(column) for column in columns if "hash" in column.name or "secret" in column.name} <= secret
+
+
+async def test_an_export_has_nothing_of_anybody_else(owner: Client, stranger: Client) -> None:
+    await has_everything(stranger)
+
+    told = (await owner.get(EXPORT)).text
+
+    assert str(stranger.user_id) not in told
+    assert stranger.email not in told
+
+
+@pytest.mark.parametrize("batch", [1, 2, 1_000])
+async def test_an_export_is_whole_however_much_is_read_at_a_time(
+    owner: Client, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    for number in range(3):
+        answered(await owner.post(TASKS, json={"title": f"Task {number}"}), 201)
+    monkeypatch.setattr(export, "BATCH", batch)
+
+    found = await exported(owner)
+
+    assert [task["title"] for task in found["tasks"]] == ["Task 0", "Task 1", "Task 2"]
+
+
+async def test_whoever_leaves_leaves_nothing_behind(app: FastAPI, owner: Client, anonymous: Client) -> None:
+    await has_everything(owner)
+
+    reply = await owner.request("DELETE", ME, json={"password": PASSWORD})
+
+    assert (reply.status_code, reply.content) == (204, b"")
+    for needle in (str(owner.user_id), owner.email):
+        assert await places_of(app, needle) == []
+    problem(await owner.get(ME), 401, "token_revoked")
+    problem(await owner.post(TASKS, json={"title": "Too late"}), 401, "token_revoked")
+    form = {"grant_type": "refresh_token", "refresh_token": owner.refresh_token}
+    problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+    problem(await anonymous.post(LOGIN, json={"email": owner.email, "password": PASSWORD}), 401, "invalid_credentials")
+
+
+@pytest.mark.parametrize("body", [{"password": "a wrong guess"}, {"password": None}, {}, None], ids=repr)
+async def test_leaving_takes_the_password(app: FastAPI, owner: Client, body: dict[str, Any] | None) -> None:
+    before = await places_of(app, str(owner.user_id))
+
+    reply = await owner.request("DELETE", ME, json=body) if body is not None else await owner.delete(ME)
+
+    problem(reply, 403, "wrong_password")
+    assert await places_of(app, str(owner.user_id)) == before
+    answered(await owner.get(ME))
+
+
+async def test_the_address_of_somebody_who_left_is_free(owner: Client, anonymous: Client) -> None:
+    await owner.request("DELETE", ME, json={"password": PASSWORD})
+
+    account = {"email": owner.email, "name": "Ada", "password": PASSWORD}
+    again = answered(await anonymous.post("/api/v1/auth/register", json=account), 201)
+
+    assert again["user"]["id"] != str(owner.user_id)
+
+
+async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client, anonymous: Client) -> None:
+    credentials = {"email": owner.email, "password": PASSWORD}
+
+    await app.state.accounts.disable(owner.email.upper())
+
+    problem(await owner.get(ME), 401, "token_revoked")
+    form = {"grant_type": "refresh_token", "refresh_token": owner.refresh_token}
+    problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+    problem(await anonymous.post(LOGIN, json=credentials), 403, "account_disabled")
+    problem(await anonymous.post(LOGIN, json=credentials | {"password": uuid4().hex}), 401, "invalid_credentials")
+    password_form = {"grant_type": "password", "username": owner.email, "password": PASSWORD}
+    problem(await anonymous.post(TOKEN, data=password_form), 400, "invalid_grant")
+
+
+async def test_whoever_is_let_in_again_signs_in_again(app: FastAPI, owner: Client, anonymous: Client) -> None:
+    await app.state.accounts.disable(owner.email)
+    await app.state.accounts.enable(owner.email)
+
+    signed_in = answered(await anonymous.post(LOGIN, json={"email": owner.email, "password": PASSWORD}))
+
+    problem(await owner.get(ME), 401, "token_revoked")
+    owner.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
+    told = [entry["event"] for entry in answered(await owner.get(AUDIT))]
+    assert told == ["session.opened", "user.enabled", "user.disabled"]
