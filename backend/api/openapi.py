@@ -208,7 +208,7 @@ def _schemas(derived: Document) -> Document:
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
     for schema in schemas.values():
-        if "examples" in schema:
+        if "examples" in schema and "properties" in schema:
             # Pydantic sorts the members of an example, where an answer has the order of the fields.
             names = schema["properties"]
             schema["examples"] = [{name: one[name] for name in names if name in one} for one in schema["examples"]]
