@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backend.api import openapi, problems, reference
+from backend.api import openapi, problems, reference, scopes
 from backend.api.bodies import CheckedBodies
 from backend.api.fast_path import FastPath
 from backend.api.v1 import routers
 from backend.auth.jwt_handler import AccessTokens
 from backend.auth.password import Passwords
+from backend.auth.personal_tokens import PersonalTokens
 from backend.config.settings import Settings
 from backend.database.session import Database
 from backend.middleware.auth_middleware import AuthMiddleware
@@ -23,6 +24,7 @@ from backend.middleware.headers import AnswerHeaders
 from backend.middleware.hosts import TrustedHosts
 from backend.middleware.proxies import TrustedProxies
 from backend.middleware.request_context import RequestContext
+from backend.services.access_tokens import AccessTokenService
 from backend.services.accounts import AccountService
 from backend.services.revocations import Revocations
 from backend.services.sessions import SessionService
@@ -55,10 +57,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         timeout=settings.database_timeout,
     )
     headers = AnswerHeaders(https=(settings.public_url or "").startswith("https:"))
-    app = _application(database, tokens, headers, docs=settings.docs)
+    personal = PersonalTokens()
+    app = _application(database, tokens, personal, headers, docs=settings.docs)
     app.add_middleware(CheckedBodies)
     app.add_middleware(FastPath, application=app)
-    app.add_middleware(AuthMiddleware, tokens=tokens)
+    app.add_middleware(AuthMiddleware, tokens=tokens, personal=personal)
     app.add_middleware(
         RequestContext,
         headers=headers,
@@ -81,13 +84,16 @@ def describe() -> FastAPI:
     )
 
 
-def _application(database: Database, tokens: AccessTokens, headers: AnswerHeaders, *, docs: bool) -> FastAPI:
+def _application(
+    database: Database, tokens: AccessTokens, personal: PersonalTokens, headers: AnswerHeaders, *, docs: bool
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         passwords = Passwords()
         await database.open()
         app.state.revocations = revocations = Revocations(database.fast)
         app.state.accounts = AccountService(database, passwords, revocations)
+        app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
         app.state.sessions = SessionService(database, passwords, tokens, revocations)
         # What is loaded by now stays: the collector need not look at it again (p95 -14 % at 1,000 clients, measured).
         gc.freeze()

@@ -9,10 +9,12 @@ from fastapi import Depends, Header, Path
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
-from backend.auth.principal import Caller, Principal
+from backend.api import scopes
+from backend.auth.principal import Caller, PresentedToken, Principal
 from backend.database.fast_lane import FastLane
-from backend.domain.errors import Fault, Forbidden, InvalidInput, Unauthenticated
+from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
 from backend.domain.preconditions import Expected
+from backend.services.access_tokens import AccessTokenService
 from backend.utils.validators import Id
 
 LONGEST_DEVICE = 255
@@ -29,12 +31,23 @@ class NotYours(Forbidden):
 
 
 async def identity(request: Request) -> Principal:
-    """Who is asking. Raises what the middleware found wrong with their token, or that its grant has ended."""
-    found: Principal | Unauthenticated = request.scope["state"]["identity"]
+    """Who is asking. Raises what is wrong with their token, that its grant has ended, or that it may not do this."""
+    state = request.scope["state"]
+    found: Principal | PresentedToken | DonewellError = state["identity"]
     if not isinstance(found, Principal):
-        raise found
+        found = state["identity"] = await _found(request, found)
     await request.app.state.revocations.check(found)
+    if found.scope is not None:
+        scopes.check(found.scope, request)
     return found
+
+
+async def _found(request: Request, presented: PresentedToken | DonewellError) -> Principal:
+    """Who it is of whom the database knows."""
+    if isinstance(presented, DonewellError):
+        raise presented
+    tokens: AccessTokenService = request.app.state.access_tokens
+    return await tokens.find(presented)
 
 
 async def caller(request: Request) -> Caller:

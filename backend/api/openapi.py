@@ -7,14 +7,17 @@ from itertools import groupby
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
-from backend.api.dependencies import NotYours, identity
+from backend.api.dependencies import NotYours
 from backend.api.problems import FRAMEWORK_CODES, MEDIA_TYPE, status_of
+from backend.api.scopes import offered
+from backend.api.security import SCHEMES, protected_operations, requirements
 from backend.auth.principal import (
+    InsufficientScope,
+    SessionRequired,
     TokenExpired,
     TokenForged,
     TokenInvalid,
@@ -42,19 +45,6 @@ TAGS = [
     {"name": "Phase II", "description": "The operations of Tasks once more, at the paths of the Phase II contract."},
 ]
 
-_SECURITY_SCHEMES = {
-    # Before the other, so that the dialog of /docs opens at the other.
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "password": {
-        "type": "oauth2",
-        "description": "Sign in with your e-mail address as the user name. The client fields stay empty.",
-        "flows": {
-            "password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}},
-        },
-    },
-}
-_SECURITY: list[dict[str, list[str]]] = [{"password": []}, {"bearer": []}]
-
 _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Request-ID": ("The id of this request, in the server's log too", "0192f3c1b2a47d108000"),
     "ETag": ("The version, for `If-Match` and `If-None-Match`", '"42"'),
@@ -73,9 +63,11 @@ _COMMON: Mapping[int, tuple[type[DonewellError], ...]] = {
     503: (Overloaded, DatabaseUnavailable),
 }
 
-_EXTENSIONS: Mapping[int, dict[str, Any]] = {
+# By status, or by code.
+_EXTENSIONS: Mapping[int | str, dict[str, Any]] = {
     400: {"errors": [{"field": "title", "code": "missing", "message": "Field required"}]},
     412: {"current": {"id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01", "title": "Water the plants", "version": 43}},
+    InsufficientScope.code: {"scope": "tasks:write"},
 }
 
 
@@ -139,6 +131,7 @@ def _example(status: int, code: str, title: str) -> dict[str, Any]:
         "code": code,
         "request_id": "0192f3c1b2a47d108000",
         **_EXTENSIONS.get(status, {}),
+        **_EXTENSIONS.get(code, {}),
     }
 
 
@@ -166,13 +159,14 @@ def _complete(app: FastAPI) -> Document:
     )
     components = document.setdefault("components", {})
     components["schemas"] = schemas = _schemas(components.get("schemas", {}))
-    protected = set(_protected(app))
+    schemas["AccessTokenCreate"]["properties"]["scopes"]["items"]["enum"] = sorted(offered(app))
+    protected = dict(protected_operations(app))
     shared: Document = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             operation["summary"] = _first_sentence(operation["description"])
             if (path, method) in protected:
-                operation["security"] = _SECURITY
+                _protect(operation, protected[path, method])
             _complete_input(operation, schemas)
             _complete_responses(method, operation, schemas)
             _share(operation["responses"], shared)
@@ -182,7 +176,7 @@ def _complete(app: FastAPI) -> Document:
         name: {"description": description, "schema": {"type": "string"}, "example": example}
         for name, (description, example) in _HEADERS.items()
     }
-    components["securitySchemes"] = _SECURITY_SCHEMES
+    components["securitySchemes"] = SCHEMES
     return document
 
 
@@ -215,15 +209,14 @@ def _schemas(derived: Document) -> Document:
     return dict(sorted(schemas.items()))
 
 
-def _protected(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """The operations that ask who is asking."""
-    for route in iter_route_contexts(app.routes):
-        if (dependant := getattr(route, "dependant", None)) is not None and _asks_identity(dependant):
-            yield from ((str(route.path_format), method.lower()) for method in route.methods or ())
-
-
-def _asks_identity(dependant: Dependant) -> bool:
-    return any(part.call is identity or _asks_identity(part) for part in dependant.dependencies)
+def _protect(operation: Document, scope: str | None) -> None:
+    """Say who may ask: any session, and a personal access token with the scope if there is one."""
+    operation["security"] = requirements(scope)
+    refusal = _problem_response(403, InsufficientScope if scope else SessionRequired)
+    declared = operation["responses"].setdefault("403", refusal)
+    if declared is not refusal:
+        declared["x-name"] += f"Or{refusal['x-name']}"
+        declared["content"][MEDIA_TYPE]["examples"] |= refusal["content"][MEDIA_TYPE]["examples"]
 
 
 def _first_sentence(text: str) -> str:
@@ -276,7 +269,7 @@ def _header_names(method: str, status: str, response: Document, schemas: Documen
         yield "ETag"
     if schema.get("type") == "array":
         yield "Link"
-    if status == "401":
+    if status == "401" or "InsufficientScope" in response.get("x-name", ""):
         yield "WWW-Authenticate"
     if status == "503":
         yield "Retry-After"

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backend.api.bodies import UnacceptableBody, is_json
-from backend.auth.principal import TokenRefused
+from backend.auth.principal import InsufficientScope, TokenRefused
 from backend.domain.errors import (
     Conflict,
     DonewellError,
@@ -129,6 +129,8 @@ def _headers(error: DonewellError) -> dict[str, str]:
         return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{error.title}"'}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}  # RFC 6750 section 3.1: no error code where no token was sent
+    if isinstance(error, InsufficientScope):
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
     if isinstance(error, Unavailable):
         return {"Retry-After": str(error.retry_after)}
     return {}
@@ -137,6 +139,8 @@ def _headers(error: DonewellError) -> dict[str, str]:
 def _extensions(error: DonewellError) -> dict[str, Any]:
     if isinstance(error, PreconditionFailed):
         return {"current": dict(error.current)}
+    if isinstance(error, InsufficientScope):
+        return {"scope": error.scope}
     if isinstance(error, InvalidInput):
         faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
         return {"errors": faults, **error.extensions}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from backend.domain.errors import Unauthenticated
+from backend.domain.errors import Forbidden, Unauthenticated
 
 type GrantKind = Literal["session", "identity", "token"]
 
@@ -35,6 +35,13 @@ class Caller:
     address: str | None = None
     device: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedToken:
+    """The SHA-256 hash of what looks like a personal access token. Whose it is, if it is one, the database knows."""
+
+    hash: bytes
 
 
 class TokenMissing(Unauthenticated):
@@ -69,3 +76,19 @@ class TokenInvalid(TokenRefused):
 class TokenForged(TokenInvalid):
     code = "token_signature_invalid"
     title = "The access token is not signed by us"
+
+
+class InsufficientScope(Forbidden):
+    """A personal access token came that is not good for this; `scope` is what it lacks."""
+
+    code = "insufficient_scope"
+    title = "The personal access token lacks the scope for this"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The personal access token lacks the scope {scope}")
+        self.scope = scope
+
+
+class SessionRequired(Forbidden):
+    code = "session_required"
+    title = "No personal access token may do this, whatever its scopes: sign in"

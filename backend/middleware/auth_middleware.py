@@ -7,23 +7,28 @@ that want to know.
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.auth.jwt_handler import AccessTokens
-from backend.auth.principal import Principal, TokenMalformed, TokenMissing
+from backend.auth.personal_tokens import PREFIX, PersonalTokens
+from backend.auth.principal import PresentedToken, Principal, TokenMalformed, TokenMissing
 from backend.domain.errors import Unauthenticated
 
 
 class AuthMiddleware:
-    """Leaves a `Principal` or an `Unauthenticated` error as `request.state.identity`."""
+    """Leaves a `Principal` or an `Unauthenticated` error as `request.state.identity`.
 
-    def __init__(self, app: ASGIApp, tokens: AccessTokens) -> None:
+    Or a `PresentedToken`, of which the database knows whose it is.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: AccessTokens, personal: PersonalTokens) -> None:
         self._app = app
         self._tokens = tokens
+        self._personal = personal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope.setdefault("state", {})["identity"] = self._identify(scope)
         await self._app(scope, receive, send)
 
-    def _identify(self, scope: Scope) -> Principal | Unauthenticated:
+    def _identify(self, scope: Scope) -> Principal | PresentedToken | Unauthenticated:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
         if not values:
             return TokenMissing()
@@ -33,6 +38,7 @@ class AuthMiddleware:
         if len(values) > 1:
             return TokenMalformed("There is more than one Authorization header")
         try:
-            return self._tokens.identify(token.strip())
+            token = token.strip()
+            return (self._personal if token.startswith(PREFIX) else self._tokens).identify(token)
         except Unauthenticated as refusal:
             return refusal

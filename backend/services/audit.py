@@ -21,6 +21,8 @@ type Event = Literal[
     "session.refused",
     "session.closed",
     "session.revoked",
+    "token.created",
+    "token.deleted",
     "user.exported",
     "user.disabled",
     "user.enabled",

@@ -10,13 +10,15 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, event, func, select, update
+import sqlmodel
+from sqlalchemy import bindparam, delete, event, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.principal import Principal, TokenRevoked
 from backend.database.fast_lane import FastLane, Statement
+from backend.models.access_tokens import AccessToken
 from backend.models.revocations import Revocation
 from backend.models.sessions import Session
 
@@ -77,16 +79,17 @@ class Revocations:
 
     async def end_all_of(self, session: AsyncSession, user_id: UUID, *, but: UUID | None = None) -> None:
         """End every grant of a user with the transaction, `but` one."""
-        ended: list[UUID] = []
-        now = func.now()
         live = (
             col(Session.user_id) == user_id,
             col(Session.revoked_at).is_(None),
             col(Session.id).is_distinct_from(but),
         )
-        sessions = update(Session).where(*live).values(revoked_at=now).returning(col(Session.id))
-        ended += (await session.exec(sessions)).scalars()
-        await self.end(session, ended)
+        sessions = update(Session).where(*live).values(revoked_at=func.now()).returning(col(Session.id)).cte("sessions")
+        # Removed, for what has only ended is forgotten after a while.
+        mine = col(AccessToken.user_id) == user_id
+        tokens = delete(AccessToken).where(mine).returning(col(AccessToken.id)).cte("tokens")
+        ended = union_all(select(sessions.c.id), select(tokens.c.id)).subquery()
+        await self.end(session, (await session.exec(sqlmodel.select(ended.c.id))).all())
 
     def _add(self, grant_ids: Collection[UUID]) -> None:
         self._ended.update(dict.fromkeys(grant_ids, monotonic()))

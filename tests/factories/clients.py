@@ -16,6 +16,7 @@ from backend.services.sessions import open_session
 from tests.factories.applications import SECRET
 
 type Person = Callable[[], Awaitable["Client"]]
+type TokenClient = Callable[..., Awaitable["Client"]]
 
 PASSWORD = "correct horse battery"
 # The argon2id hash of PASSWORD: hashing it anew for every person would be most of the suite's time.
@@ -32,6 +33,7 @@ class Client(httpx.AsyncClient):
     email: str
     access_token: str
     refresh_token: str
+    token_id: UUID
 
 
 def client_for(app: FastAPI) -> Client:
@@ -82,6 +84,23 @@ async def owner(person: Person) -> Client:
 async def stranger(person: Person) -> Client:
     """Somebody else, signed in."""
     return await person()
+
+
+@pytest.fixture
+async def token_client(app: FastAPI, owner: Client) -> AsyncIterator[TokenClient]:
+    """Makes clients that act with a personal access token of these scopes, for the owner if nobody else is named."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*scopes: str, of: Client = owner) -> Client:
+            reply = await of.post("/api/v1/auth/tokens", json={"name": "Backup", "scopes": scopes})
+            assert reply.status_code == 201, reply.text
+            client = await stack.enter_async_context(client_for(app))
+            client.user_id, client.email, client.session_id = of.user_id, of.email, of.session_id
+            client.token_id, client.access_token = UUID(reply.json()["id"]), reply.json()["token"]
+            client.headers["Authorization"] = f"Bearer {client.access_token}"
+            return client
+
+        yield make
 
 
 @pytest.fixture

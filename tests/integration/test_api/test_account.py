@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, inspect
 
 from backend.models.base import metadata
 from backend.services import export
-from tests.factories.clients import PASSWORD, Client
+from tests.factories.clients import PASSWORD, Client, TokenClient
 from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, problem, sql
 
 EXPORT = f"{ME}/export"
@@ -40,6 +40,7 @@ async def has_everything(client: Client) -> None:
     answered(await client.post(TASKS, json={"title": "Feed the cat"}), 201)
     await client.delete(f"{TASKS}/{task['id']}")
     answered(await client.post(LOGIN, json={"email": client.email, "password": PASSWORD}))
+    answered(await client.post("/api/v1/auth/tokens", json={"name": "Backup", "scopes": ["tasks:read"]}), 201)
 
 
 async def test_an_export_has_everything_that_the_database_has_of_one(app: FastAPI, owner: Client) -> None:
@@ -142,6 +143,25 @@ async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client,
     problem(await anonymous.post(LOGIN, json=credentials | {"password": uuid4().hex}), 401, "invalid_credentials")
     password_form = {"grant_type": "password", "username": owner.email, "password": PASSWORD}
     problem(await anonymous.post(TOKEN, data=password_form), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["not looked up", "known"])
+@pytest.mark.parametrize("leaves", [False, True], ids=["locked out", "gone"])
+async def test_personal_tokens_end_with_the_account(
+    app: FastAPI, owner: Client, token_client: TokenClient, *, known: bool, leaves: bool
+) -> None:
+    client = await token_client("tasks:read")
+    if known:
+        answered(await client.get(TASKS))
+
+    if leaves:
+        await owner.request("DELETE", ME, json={"password": PASSWORD})
+    else:
+        await app.state.accounts.disable(owner.email)
+        await app.state.accounts.enable(owner.email)
+
+    problem(await client.get(TASKS), 401, "token_revoked" if known else "token_invalid")
+    assert await sql(app, "SELECT 1 FROM access_tokens WHERE id = :id", id=client.token_id) == []
 
 
 async def test_whoever_is_let_in_again_signs_in_again(app: FastAPI, owner: Client, anonymous: Client) -> None:

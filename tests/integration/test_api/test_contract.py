@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from backend.services.access_tokens import MOST
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for
 from tests.integration.test_api.answers import answered
@@ -111,13 +112,18 @@ async def not_signed_in(attempt: Attempt) -> None:
         attempt.request["headers"]["Authorization"] = "Bearer of bad news"
 
 
-async def somebody_elses(attempt: Attempt) -> None:
+async def not_allowed(attempt: Attempt) -> None:
     match str(attempt.operation):
         case "login":
             await attempt.client.app.state.accounts.disable(attempt.client.email)
         case "deleteMe":
             attempt.request["json"]["password"] = "another password"
-    attempt.request["url"] = attempt.request["url"].replace("/me/", f"/{uuid4()}/")
+        case _ if "{user_id}" in attempt.operation.path:
+            attempt.request["url"] = attempt.request["url"].replace("/me/", f"/{uuid4()}/")
+        case _:
+            of_another_use = {"name": "Of another use", "scopes": ["audit:read"]}
+            token = answered(await attempt.client.post("/api/v1/auth/tokens", json=of_another_use), 201)["token"]
+            attempt.request["headers"]["Authorization"] = f"Bearer {token}"
 
 
 async def taken(attempt: Attempt) -> None:
@@ -125,6 +131,9 @@ async def taken(attempt: Attempt) -> None:
         await again(attempt)
         trashed = await attempt.client.delete(f"{attempt.request['url']}/{attempt.request['json']['id']}")
         assert trashed.status_code == 204
+    elif "scopes" in attempt.request["json"]:
+        for _ in range(MOST):
+            answered(await attempt.send(), 201)
 
 
 async def outdated(attempt: Attempt) -> None:
@@ -149,7 +158,7 @@ PROVOKED_BY: Mapping[int, Callable[[Attempt], Awaitable[None]]] = {
     304: known,
     400: malformed,
     401: not_signed_in,
-    403: somebody_elses,
+    403: not_allowed,
     409: taken,
     412: outdated,
     413: too_large,

@@ -87,6 +87,7 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     {
         "task_id": _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"}),
         "session_id": _signed_in,
+        "token_id": _made_at("/api/v1/auth/tokens", {"name": "Backup", "scopes": ["tasks:read"]}),
         "path": _asset,
     },
 )
@@ -115,6 +116,9 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "end_session": lambda _: {},
         "list_audit": lambda _: {},
         "get_key_set": lambda _: {},
+        "list_access_tokens": lambda _: {},
+        "create_access_token": lambda _: {"json": {"name": "Backup", "scopes": ["tasks:read"], "expires_in_days": 30}},
+        "delete_access_token": lambda _: {},
         "get_liveness": lambda _: {},
         "get_readiness": lambda _: {},
         "get_health": lambda _: {},

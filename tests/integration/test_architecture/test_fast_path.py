@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.api.fast_path import FastPath
 from backend.api.plans import plan
 from backend.auth.jwt_handler import AccessTokens
+from backend.auth.personal_tokens import PersonalTokens
 from backend.middleware.auth_middleware import AuthMiddleware
 from backend.middleware.headers import AnswerHeaders
 from backend.middleware.request_context import RequestContext
@@ -42,7 +43,7 @@ def inner(app: FastAPI) -> ASGIApp:
 
 def around(app: FastAPI, core: ASGIApp) -> FastAPI:
     """The application's other layers around a core: an ASGI application, whatever its type says."""
-    layers = RequestContext(AuthMiddleware(core, AccessTokens(SECRET)), AnswerHeaders())
+    layers = RequestContext(AuthMiddleware(core, AccessTokens(SECRET), PersonalTokens()), AnswerHeaders())
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         await layers({**scope, "app": app}, receive, send)

@@ -33,6 +33,7 @@ COMMITTERS = {
 OWNERLESS_SERVICES = {
     "SessionService": "signs people in: before that there is no owner",
     "AccountService": "is asked by an operator too, by address",
+    "AccessTokenService": "tells whose a token is: before that there is no owner",
 }
 OWNERLESS_TABLES = {
     "users": "the owners themselves",

@@ -18,7 +18,7 @@ BUDGETS: Mapping[str, int] = {
     "delete_task": 1,
     "get_me": 1,
     "delete_me": 4,
-    "export_me": 6,
+    "export_me": 7,
     "update_me": 3,
     "register_user": 4,
     "login": 3,
@@ -27,6 +27,9 @@ BUDGETS: Mapping[str, int] = {
     "list_sessions": 1,
     "end_session": 4,
     "list_audit": 1,
+    "list_access_tokens": 1,
+    "create_access_token": 4,
+    "delete_access_token": 3,
     "get_readiness": 1,
     "get_health": 1,
     "get_key_set": 0,
@@ -39,7 +42,7 @@ BUDGETS: Mapping[str, int] = {
 }
 """Statements that a request sends when it succeeds, besides BEGIN and COMMIT, by the name of its route."""
 
-UNVERSIONED = {"end_session"}
+UNVERSIONED = {"end_session", "delete_access_token"}
 """Operations on an object that has no version."""
 
 LARGEST_BUDGET = 6

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -43,6 +44,10 @@ USERS = """
     INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
     SELECT id, uuidv7(), '\\x00', '\\x00', now(), now() FROM users
 """
+TOKENS = """
+    INSERT INTO access_tokens (user_id, id, name, token_hash, scope, expires_at)
+    SELECT id, uuidv7(), 'Backup', sha256(id::text::bytea), 'tasks:read', now() + interval '90 days' FROM users
+"""
 TASKS_OF = """
     INSERT INTO tasks (user_id, id, revision, title, created_at, completed_at, deleted_at)
     SELECT $1, uuidv7(), number, 'Water the plants', now() - number * interval '1 minute',
@@ -71,6 +76,11 @@ MIDDLE = """
 """
 
 
+def token_hash(owner: UUID) -> bytes:
+    """The hash of their personal access token."""
+    return sha256(str(owner).encode()).digest()
+
+
 async def crowded(server_url: str) -> str:
     """A database of the crowd; gives its URL. The first worker gathers it, and each has a copy."""
     copy = f"test_{uuid4().hex}"
@@ -93,6 +103,7 @@ async def fill(url: str) -> None:
         await connection.execute(SESSIONS_OF, OWNERS["few open"])
         await connection.execute(AUDITED, OWNERS["few open"])
         await connection.execute(REVOCATIONS)
+        await connection.execute(TOKENS)
         await connection.execute("ANALYZE")
 
 

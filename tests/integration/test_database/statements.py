@@ -30,8 +30,11 @@ WHOLE = {"export_me"}
 LEAVING = {"delete_me"}
 """Operations that would leave nobody to ask again. What goes with a user is looked at apart."""
 
-BESIDES = {"select revocations: revocations_revoked_at_idx"}
-"""What is asked every two seconds, whoever makes a request then."""
+BESIDES = {
+    "select revocations: revocations_revoked_at_idx",
+    "update access_tokens: access_tokens_token_hash_key",
+}
+"""What is asked every two seconds, whoever makes a request then, and of a personal token that was not seen lately."""
 
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
@@ -49,6 +52,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "delete_me": {"select users: users_pkey"},
     "export_me": {
         *AUDITED,
+        "select access_tokens: access_tokens_pkey",
         "select audit_log: audit_log_pkey",
         "select revisions: revisions_pkey",
         "select sessions: sessions_pkey",
@@ -69,6 +73,14 @@ STATEMENTS: Mapping[str, set[str]] = {
     "list_sessions": {"select sessions: sessions_listing_idx"},
     "end_session": {*SESSION_ENDED},
     "list_audit": {"select audit_log: audit_log_listing_idx"},
+    "list_access_tokens": {"select access_tokens: access_tokens_listing_idx"},
+    "create_access_token": {
+        "lock users: users_pkey",
+        "delete access_tokens: access_tokens_listing_idx",
+        "insert access_tokens",
+        *AUDITED,
+    },
+    "delete_access_token": {"delete access_tokens: access_tokens_pkey", "insert revocations", *AUDITED},
     "get_readiness": {"select alembic_version"},
     "get_health": {"select alembic_version"},
 }
@@ -159,6 +171,8 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     ],
     "list_audit": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "list_sessions": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "list_access_tokens": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "delete_access_token": [Variant(404, ids=lambda _: {"token_id": uuid7()})],
     "end_session": [Variant(404, ids=lambda _: {"session_id": uuid7()})],
 }
 """By the name of the route, sent after the request in `REQUESTS` and in this order."""

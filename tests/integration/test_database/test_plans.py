@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from backend.services.access_tokens import FIND, USE_NOTED_AFTER
 from backend.services.revocations import RECENT
 from tests.factories.plans import Plan, explained, explaining
 from tests.factories.queries import CountQueries
 from tests.integration.test_architecture.operations import APP, OPERATIONS, REQUESTS, Operation, ids_of
-from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member
+from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member, token_hash
 from tests.integration.test_database.stage import TASKS, connected
 from tests.integration.test_database.statements import (
     BESIDES,
@@ -118,7 +119,9 @@ async def test_an_index_serves_every_statement_of_an_operation(
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_index_serves_what_is_asked_besides(crowd: Crowd, mode: str) -> None:
     with explained() as plans:
-        await crowd.applications[mode].state.database.fast.fetch(RECENT, {"within": timedelta(seconds=22)})
+        fast = crowd.applications[mode].state.database.fast
+        await fast.fetch(RECENT, {"within": timedelta(seconds=22)})
+        assert await fast.fetch(FIND, {"token_hash": token_hash(OWNERS["few open"]), "noted_after": USE_NOTED_AFTER})
 
     assert {plan.summary() for plan in plans} == BESIDES
     for plan in plans:
@@ -175,6 +178,7 @@ async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) ->
 
     assert {plan.summary().partition(":")[0] for plan in plans} == {
         "delete users",
+        "delete access_tokens",
         "delete audit_log",
         "select users",
         "delete revisions",

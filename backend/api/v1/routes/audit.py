@@ -9,13 +9,14 @@ from starlette.responses import Response
 from backend.api.dependencies import owned
 from backend.api.openapi import problems
 from backend.api.responses import many
+from backend.api.scopes import scoped
 from backend.schemas.audit import AuditEntryRead
 from backend.schemas.pagination import PageQuery
 from backend.services.audit import AuditLog
 
 Audit = Annotated[AuditLog, Depends(owned(AuditLog))]
 
-router = APIRouter(prefix="/api/v1/users/{user_id}/audit", tags=["Audit log"])
+router = APIRouter(prefix="/api/v1/users/{user_id}/audit", tags=["Audit log"], dependencies=[Depends(scoped("audit"))])
 
 
 @router.get("", response_model=list[AuditEntryRead], responses=problems(400, 401, 403))

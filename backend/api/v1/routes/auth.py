@@ -9,6 +9,7 @@ from starlette.responses import Response
 from backend.api.dependencies import CallerDep, Identity, PathId
 from backend.api.openapi import problems
 from backend.api.responses import many
+from backend.api.scopes import sessions_only
 from backend.auth.refresh_tokens import InvalidGrant
 from backend.domain.errors import Fault
 from backend.schemas.pagination import PageQuery
@@ -31,7 +32,7 @@ async def _service(request: Request) -> SessionService:
 
 Sessions = Annotated[SessionService, Depends(_service)]
 
-router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"])
+router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"], dependencies=[Depends(sessions_only)])
 
 
 @router.post("/register", name="register_user", status_code=201, responses=problems(400, EmailTaken))

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import operation_id, phase2_operation_id, problems
 from backend.api.responses import many, one, one_unless_known, path_of
+from backend.api.scopes import scoped
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
 from backend.services.owned import IdInTrash
 from backend.services.tasks import TaskNotFound, TaskService
@@ -16,7 +17,7 @@ from backend.services.tasks import TaskNotFound, TaskService
 Tasks = Annotated[TaskService, Depends(owned(TaskService))]
 _CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
 
-tasks = APIRouter(prefix="/tasks")
+tasks = APIRouter(prefix="/tasks", dependencies=[Depends(scoped("tasks"))])
 
 
 @tasks.get("", response_model=list[TaskRead], responses=problems(400, 401, 403))

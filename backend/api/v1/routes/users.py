@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, SessionDep
 from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
+from backend.api.scopes import scoped, sessions_only
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
 from backend.services.accounts import AccountService, WrongPassword
 from backend.services.users import UserService
@@ -26,22 +27,23 @@ async def _accounts(request: Request) -> AccountService:
 Accounts = Annotated[AccountService, Depends(_accounts)]
 Users = Annotated[UserService, Depends(_service)]
 
-router = APIRouter(prefix="/api/v1/users", tags=["Users"])
+profile = APIRouter(dependencies=[Depends(scoped("profile"))])
+account = APIRouter(dependencies=[Depends(sessions_only)])
 
 
-@router.get("/me", response_model=UserRead, responses=problems(401))
+@profile.get("/me", response_model=UserRead, responses=problems(401))
 async def get_me(users: Users, known: IfNoneMatch = None) -> Response:
     """Read one's own profile."""
     return one_unless_known(await users.get(), known)
 
 
-@router.patch("/me", response_model=UserRead, responses=problems(400, 401, 412))
+@profile.patch("/me", response_model=UserRead, responses=problems(400, 401, 412))
 async def update_me(users: Users, body: UserChanges, expected: IfMatch) -> Response:
     """Change one's own profile: what is sent, nothing else."""
     return one(await users.change(body, expected))
 
 
-@router.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword))
+@account.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword))
 async def delete_me(
     accounts: Accounts, who: Identity, body: Annotated[AccountDeletion, Body(default_factory=AccountDeletion)]
 ) -> Response:
@@ -50,7 +52,12 @@ async def delete_me(
     return Response(status_code=204)
 
 
-@router.get("/me/export", response_model=Export, responses=problems(401))
+@account.get("/me/export", response_model=Export, responses=problems(401))
 async def export_me(accounts: Accounts, who: Identity, caller: CallerDep) -> Response:
     """Read everything that the service holds of one. An array for each table, in one object."""
     return StreamingResponse(await accounts.export(who, caller), media_type="application/json")
+
+
+router = APIRouter(prefix="/api/v1/users", tags=["Users"])
+router.include_router(profile)
+router.include_router(account)
