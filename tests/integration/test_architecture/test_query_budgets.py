@@ -45,7 +45,10 @@ BUDGETS: Mapping[str, int] = {
 UNVERSIONED = {"end_session", "delete_access_token"}
 """Operations on an object that has no version."""
 
-LARGEST_BUDGET = 6
+LARGEST_BUDGET = 4
+
+WHOLE = "export_me"
+"""Reads every table that has rows of users, each with a statement."""
 
 HERE = "tests/integration/test_architecture/test_query_budgets.py"
 
@@ -63,7 +66,7 @@ def test_every_operation_has_a_budget() -> None:
     missing = sorted(names - BUDGETS.keys())
     assert not missing, f"To BUDGETS in {HERE}, add the number of statements of {', '.join(missing)}"
     assert sorted(BUDGETS.keys() - names) == [], f"Remove these from BUDGETS in {HERE}"
-    assert max(BUDGETS.values()) <= LARGEST_BUDGET
+    assert max(budget for name, budget in BUDGETS.items() if name != WHOLE) <= LARGEST_BUDGET
     for operation in OPERATIONS:
         if operation.path.endswith(("/tasks", "/tasks/{task_id}", "/tasks/{task_id}/complete")):
             assert BUDGETS[operation.name] == 1, f"{operation} is nearly all of the traffic: it is one statement"
