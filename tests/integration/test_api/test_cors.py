@@ -8,7 +8,7 @@ import pytest
 from backend.middleware.cors import EXPOSED_HEADERS, METHODS, REQUEST_HEADERS
 from tests.factories.clients import Client, sign_up
 from tests.factories.edges import Edge
-from tests.integration.test_api.answers import JSON, LOGIN, ME, TASKS, answered, problem
+from tests.integration.test_api.answers import JSON, LOGIN, TASKS, answered, problem
 from tests.integration.test_api.contract import DOCUMENT, address
 from tests.integration.test_architecture.operations import OPERATIONS
 
@@ -71,7 +71,7 @@ async def test_a_page_reads_refusals_too_even_the_outermost(page: Client, monkey
         401: [await page.get(TASKS, headers=signed_out), await page.post(LOGIN, json={"email": "a", "password": "b"})],
         403: [await page.get("/api/v1/users/x/tasks")],
         404: [await page.get("/nope")],
-        405: [await page.delete(ME), await page.options(TASKS)],
+        405: [await page.delete(TASKS), await page.options(TASKS)],
         413: [await page.post(TASKS, content=b" " * (MIB + 1), headers=JSON)],
         415: [await page.post(TASKS, content=b"x")],
     }
