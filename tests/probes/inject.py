@@ -1,0 +1,258 @@
+"""sqlmap over everything that a running server reads from a request: paths, queries, headers, bodies.
+
+    uv run --with sqlmap python -m tests.probes.inject http://127.0.0.1:8000
+
+Start that server with its limits off: sqlmap asks a thousand times a minute. It makes people and tasks, so give it a
+database of its own. What is sent comes from the OpenAPI document, with a mark behind each value; what each operation
+got as answers is told, for a probe that is refused at the door proves little.
+"""
+
+import argparse
+import json
+import re
+import secrets
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import httpx
+
+MARK = "*"
+PASSWORD = "a long enough pass phrase 7"
+FORMATS = {"uuid": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02", "date": "2027-03-01"}
+TYPES = {"integer": 1, "number": 1, "boolean": True}
+# What makes the others meaningless when it is there: these are tried in a request of their own.
+ALONE = {"id", "cursor", "If-Match", "If-None-Match"}
+OPTIONS = ["--batch", "--dbms=PostgreSQL", "--technique=BEUST", "--time-sec=3", "--timeout=10", "--retries=1"]
+OPTIONS += ["--flush-session", "--disable-coloring", "--ignore-code=*", "--skip-waf", "-v1"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of a request: where it stands, its name, an example that is accepted, and whether it must be there."""
+
+    place: str
+    name: str
+    example: Any
+    required: bool
+
+
+@dataclass
+class Finding:
+    """What became of one request: its marks, how many were tried, what sqlmap and the server said."""
+
+    name: str
+    unmarked_status: int
+    marks: int
+    tried: int = 0
+    requests: int = 0
+    injectable: list[str] = field(default_factory=list)
+    withdrawn: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+
+
+class Document:
+    """The OpenAPI document of the server, and examples that follow it."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema itself, where there was a reference."""
+        while "$ref" in schema:
+            target: Any = self.content
+            for key in schema["$ref"].split("/")[1:]:
+                target = target[key]
+            schema = target
+        return schema
+
+    def example(self, schema: dict[str, Any]) -> Any:
+        """Something that the schema accepts."""
+        schema = self.resolved(schema)
+        choices = schema.get("anyOf", schema.get("oneOf", []))
+        given = [*schema.get("examples", []), *schema.get("enum", [])]
+        given += [schema[key] for key in ("example", "const", "default") if schema.get(key) is not None]
+        given += [self.example(each) for each in choices if self.resolved(each).get("type") != "null"][:1]
+        if given:
+            return given[0]
+        if "properties" in schema:
+            return {name: self.example(each) for name, each in schema["properties"].items()}
+        if schema.get("type") == "array":
+            return [self.example(schema["items"])]
+        return FORMATS.get(schema.get("format", ""), TYPES.get(schema.get("type", ""), "text"))
+
+    def fields(self, operation: dict[str, Any]) -> list[Field]:
+        """Every value that the operation reads."""
+        found = []
+        for each in operation.get("parameters", []):
+            parameter = self.resolved(each)
+            example = parameter.get("example") or self.example(parameter["schema"])
+            found.append(Field(parameter["in"], parameter["name"], example, parameter.get("required", False)))
+        for media, content in self.resolved(operation.get("requestBody", {})).get("content", {}).items():
+            schema = self.resolved(content["schema"])
+            place = "json" if media == "application/json" else "form"
+            for name, each in schema.get("properties", {}).items():
+                found.append(Field(place, name, self.example(each), name in schema.get("required", [])))
+        return found
+
+
+def account(server: httpx.Client) -> dict[str, str]:
+    """Somebody new, with tasks and two sessions: values that are only true of somebody, by the fields' names."""
+    person = {"email": f"probe{secrets.token_hex(8)}@example.com", "name": "Probe", "password": PASSWORD}
+    registered = server.post("/api/v1/auth/register", json=person).raise_for_status().json()
+    signed = {"Authorization": f"Bearer {registered['access_token']}"}
+    tasks = [server.post("/api/v1/users/me/tasks", json={"title": "Probe"}, headers=signed).json() for _ in range(2)]
+    page = server.get("/api/v1/users/me/tasks?limit=1", headers=signed).raise_for_status()
+    server.post("/api/v1/auth/login", json={key: person[key] for key in ("email", "password")}).raise_for_status()
+    sessions = server.get("/api/v1/auth/sessions", headers=signed).raise_for_status().json()
+    return {
+        "If-Match": '"1"',
+        "user_id": registered["user"]["id"],
+        "task_id": tasks[0]["id"],
+        "cursor": httpx.URL(page.links["next"]["url"]).params["cursor"],
+        "session_id": next(each["id"] for each in sessions if not each["current"]),
+        "username": person["email"],
+        "current_password": PASSWORD,
+        "password": PASSWORD,
+        "email": person["email"],
+        "refresh_token": registered["refresh_token"],
+        "grant_type": "password",
+        "access_token": registered["access_token"],
+    }
+
+
+def in_json(value: Any, mark: str) -> str:
+    """The value as JSON, with the mark behind every value within."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{name}": {in_json(each, mark)}' for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(in_json(each, mark) for each in value) + "]"
+    return json.dumps(value + mark) if isinstance(value, str) else json.dumps(value) + mark
+
+
+def written(method: str, path: str, fields: list[Field], person: dict[str, str], *, host: str, mark: str) -> str:
+    """The request as text, with the mark behind every value."""
+
+    def plain(each: Field) -> str:
+        value = person.get(each.name, each.example)
+        return value if isinstance(value, str) else json.dumps(value)
+
+    query = []
+    headers = [f"Host: {host}", f"User-Agent: probe{mark}", f"X-Request-ID: probe-0001{mark}"]
+    body = {}
+    form = []
+    for each in fields:
+        if each.place == "path":
+            path = path.replace("{" + each.name + "}", f"{plain(each)}{mark}")
+        elif each.place == "query":
+            query.append(f"{each.name}={plain(each)}{mark}")
+        elif each.place == "header":
+            headers.append(f"{each.name}: {plain(each)}{mark}")
+        elif each.place == "json":
+            body[each.name] = person.get(each.name, each.example)
+        elif each.place == "form":
+            form.append(f"{each.name}={plain(each)}{mark}")
+    headers.append(f"Authorization: Bearer {person['access_token']}{mark}")
+    content = in_json(body, mark) if body else "&".join(form)
+    if content:
+        headers.append(f"Content-Type: application/{'json' if body else 'x-www-form-urlencoded'}")
+    target = path + ("?" + "&".join(query) if query else "")
+    return "\r\n".join([f"{method.upper()} {target} HTTP/1.1", *headers, "", content])
+
+
+def status(server: httpx.Client, text: str) -> int:
+    """What the server answers to a request that is written out."""
+    head, _, content = text.partition("\r\n\r\n")
+    line, *headers = head.split("\r\n")
+    method, target, _ = line.split(" ")
+    sent = dict(header.split(": ", 1) for header in headers)
+    return server.request(method, target, headers=sent, content=content.encode()).status_code
+
+
+def probe(text: str, name: str, directory: Path, arguments: argparse.Namespace, finding: Finding) -> Finding:
+    """Let sqlmap at it."""
+    request = directory / f"{name}.txt"
+    request.write_text(text)
+    limits = [f"--level={arguments.level}", f"--risk={arguments.risk}", f"--time-limit={arguments.seconds}"]
+    traffic = directory / f"{name}.traffic"
+    command = [
+        "sqlmap",
+        "-r",
+        str(request),
+        *OPTIONS,
+        *limits,
+        "--output-dir",
+        str(directory / name),
+        "-t",
+        str(traffic),
+    ]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    (directory / f"{name}.log").write_text(said)
+    finding.tried = len(re.findall(r"does not seem to be injectable|is vulnerable", said))
+    finding.injectable = re.findall(r"^Parameter: (.*)$", said, re.MULTILINE)
+    finding.withdrawn = len(re.findall(r"false positive or unexploitable", said))
+    answers = re.findall(r"^HTTP response \[#\d+\] \((\d+)", traffic.read_text(errors="replace"), re.MULTILINE)
+    finding.requests = len(answers)
+    finding.statuses = {code: answers.count(code) for code in sorted(set(answers))}
+    traffic.unlink()
+    print(json.dumps(vars(finding)), flush=True)  # noqa: T201 - it is what this command is for
+    return finding
+
+
+def main() -> int:
+    """Try every operation; 1 when something can be injected, or answered 5xx."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of a server on this machine")
+    parser.add_argument("--level", type=int, default=2)
+    parser.add_argument("--risk", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=240, help="at most, for a request and its marks")
+    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--only", default="", help="operations whose name matches")
+    arguments = parser.parse_args()
+    assert re.match(r"http://(127\.0\.0\.1|localhost)(:\d+)?$", arguments.url), "only servers on this machine"
+    directory = Path(mkdtemp(prefix="probe-"))
+    with httpx.Client(base_url=arguments.url, timeout=30) as server, ThreadPoolExecutor(arguments.at_once) as pool:
+        document = Document(server.get("/openapi.json").json())
+        host = arguments.url.removeprefix("http://")
+        waiting = []
+        for path, methods in document.content["paths"].items():
+            for method, operation in methods.items():
+                name = operation["operationId"]
+                if not re.search(arguments.only, name):
+                    continue
+                fields = document.fields(operation)
+                needed = [each for each in fields if each.required and each.name not in ALONE]
+                together = [each for each in fields if each.name not in ALONE]
+                variants = [(name, together)]
+                variants += [
+                    (f"{name}-{each.name}", [*(together if each.place == "header" else needed), each])
+                    for each in fields
+                    if each.name in ALONE
+                ]
+                for variant, chosen in variants:
+                    person = account(server)
+                    plain = status(server, written(method, path, chosen, person, host=host, mark=""))
+                    person = account(server)
+                    marked = written(method, path, chosen, person, host=host, mark=MARK)
+                    finding = Finding(variant, plain, marked.count(MARK))
+                    waiting.append(pool.submit(probe, marked, variant, directory, arguments, finding))
+        findings = [each.result() for each in waiting]
+    bad = [each for each in findings if each.injectable or any(code.startswith("5") for code in each.statuses)]
+    total = {
+        "operations": len({each.name.split("-")[0] for each in findings}),
+        "requests": sum(each.requests for each in findings),
+        "marks": sum(each.marks for each in findings),
+        "tried": sum(each.tried for each in findings),
+        "bad": [each.name for each in bad],
+        "in": str(directory),
+    }
+    print(json.dumps(total))  # noqa: T201 - as above
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
