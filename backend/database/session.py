@@ -84,16 +84,17 @@ class Database:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+    async def begin(self, seconds: float | None = None) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises. `seconds` is what it may take,
+        if that is more than `timeout`.
 
         Raises `Overloaded` or `DatabaseUnavailable` as the gate does.
         """
         try:
             # A session has more to tidy up than one connection: when that takes too long, it is told again to leave.
             async with (
-                asyncio.timeout(self._last_call),
-                self._session_gate.enter(),
+                asyncio.timeout(self._last_call if seconds is None else seconds + 2 * GRACE),
+                self._session_gate.enter(seconds),
                 self._sessions.begin() as session,
             ):
                 yield session

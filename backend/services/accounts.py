@@ -19,6 +19,9 @@ from backend.services.revocations import Revocations
 
 log = structlog.get_logger()
 
+LEAVING_LIMIT = 60.0
+"""Seconds that removing an account may take. 100,000 tasks take about two."""
+
 
 class WrongPassword(Forbidden):
     code = "wrong_password"
@@ -51,7 +54,7 @@ class AccountService:
             raise TokenInvalid
         if user.password_hash is not None and not await self._passwords.verify(password or "", user.password_hash):
             raise WrongPassword
-        async with self._database.begin() as session:
+        async with self._database.begin(LEAVING_LIMIT) as session:
             await self._revocations.end_all_of(session, who.user_id)
             # What is theirs goes with them: every foreign key cascades.
             await session.exec(delete(User).where(col(User.id) == who.user_id))

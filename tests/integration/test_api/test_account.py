@@ -1,5 +1,6 @@
 """Leaving with everything, and leaving nothing behind; and being locked out by the operator."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,10 +10,15 @@ from sqlalchemy import LargeBinary, inspect
 
 from backend.models.base import metadata
 from backend.services import export
-from tests.factories.clients import PASSWORD, Client, TokenClient
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import PASSWORD, Client, TokenClient, client_for, sign_up
+from tests.factories.databases import execute
 from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, problem, sql
 
 EXPORT = f"{ME}/export"
+SLOW = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$
+"""
 AUDIT = f"{ME}/audit"
 
 
@@ -174,3 +180,20 @@ async def test_whoever_is_let_in_again_signs_in_again(app: FastAPI, owner: Clien
     owner.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
     told = [entry["event"] for entry in answered(await owner.get(AUDIT))]
     assert told == ["session.opened", "user.enabled", "user.disabled"]
+
+
+async def test_an_account_may_take_longer_to_remove_than_a_request_may_usually_take(
+    own_database_url: str, tmp_path: Path
+) -> None:
+    settings = settings_for(own_database_url, database_timeout=0.5)
+    async with running(settings, tmp_path / "log") as app, client_for(app) as client:
+        await sign_up(app, client)
+        answered(await client.post(TASKS, json={"title": "Water the plants"}), 201)
+        # As when there were very many.
+        await execute(own_database_url, SLOW)
+        await execute(own_database_url, "CREATE TRIGGER slow BEFORE DELETE ON tasks EXECUTE FUNCTION slow()")
+
+        reply = await client.request("DELETE", ME, json={"password": PASSWORD})
+
+        assert reply.status_code == 204
+        assert await places_of(app, str(client.user_id)) == []
