@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field, StrictInt
+from pydantic import AwareDatetime, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
-from backend.utils.validators import Line, Text
+from backend.utils.validators import Line, Text, WholeNumber
 
 DEFAULT_LIFETIME = 90
 LONGEST_LIFETIME = 365
@@ -33,7 +33,7 @@ class AccessTokenCreate(RequestModel):
 
     name: Name
     scopes: list[Scope] = Field(min_length=1, max_length=64, description="All that the token may do")
-    expires_in_days: StrictInt = Field(DEFAULT_LIFETIME, ge=1, le=LONGEST_LIFETIME)
+    expires_in_days: Annotated[int, WholeNumber] = Field(DEFAULT_LIFETIME, ge=1, le=LONGEST_LIFETIME)
 
 
 class _Token(ResponseModel):

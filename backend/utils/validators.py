@@ -94,6 +94,13 @@ def plain_number(value: Any) -> Any:
     return value
 
 
+def json_number(value: Any) -> Any:
+    """Only what JSON takes for a number: pydantic would take `"5"` and `true` too. `5.0` is the same number as `5`."""
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("int_form", "Write a whole number in digits")
+    return value
+
+
 @cache
 def _zones() -> frozenset[str]:
     # The same everywhere. The machine's own list takes 100 ms to walk, and has files such as `localtime` beside it.
@@ -145,6 +152,9 @@ TrueOrFalse = BeforeValidator(true_or_false)
 
 PlainNumber = BeforeValidator(plain_number)
 """A whole number, of a query string."""
+
+WholeNumber = BeforeValidator(json_number)
+"""A whole number, of a body."""
 
 Id = Annotated[UUID, BeforeValidator(canonical_uuid)]
 """A UUID in its canonical form."""

@@ -81,6 +81,8 @@ async def test_a_token_ends_after_90_days_or_when_it_is_to(owner: Client) -> Non
         ({"expires_in_days": 366}, "expires_in_days"),
         ({"expires_in_days": "90"}, "expires_in_days"),
         ({"expires_in_days": None}, "expires_in_days"),
+        ({"expires_in_days": True}, "expires_in_days"),
+        ({"expires_in_days": 1.5}, "expires_in_days"),
         ({"user_id": str(uuid7())}, "user_id"),
     ],
 )

@@ -23,7 +23,7 @@ FIELDS = [
     if (table, name) != ("tasks", "version")
 ]
 # What nobody is shown: how rows are kept and what proves who somebody is.
-HIDDEN = {"tasks": {"revision", "deleted_at"}, "users": {"password_hash"}}
+HIDDEN = {"tasks": {"revision", "deleted_at"}, "users": {"password_hash", "disabled_at"}}
 # RFC 9457 and OAuth 2 name these; no row has them.
 SECRETS = {"access_token", "refresh_token"}
 
