@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.factories.servers",
     "tests.factories.clients",
     "tests.factories.queries",
+    "tests.factories.redis",
     "tests.factories.hashes",
     "tests.factories.edges",
 ]

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic.json_schema import models_json_schema
 
 from backend.api.dependencies import NotYours
+from backend.api.headers import HEADERS
 from backend.api.problems import FRAMEWORK_CODES, MEDIA_TYPE, status_of
 from backend.api.scopes import offered
 from backend.api.security import SCHEMES, protected_operations, requirements
@@ -25,7 +26,14 @@ from backend.auth.principal import (
     TokenMissing,
     TokenRevoked,
 )
-from backend.domain.errors import DatabaseUnavailable, DonewellError, InvalidInput, Overloaded, PreconditionFailed
+from backend.domain.errors import (
+    DatabaseUnavailable,
+    DonewellError,
+    InvalidInput,
+    Overloaded,
+    PreconditionFailed,
+    RateLimited,
+)
 from backend.schemas.problems import InputProblem, Problem, VersionProblem
 
 type Refusal = int | type[DonewellError]
@@ -45,21 +53,13 @@ TAGS = [
     {"name": "Phase II", "description": "The operations of Tasks once more, at the paths of the Phase II contract."},
 ]
 
-_HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": ("The id of this request, in the server's log too", "0192f3c1b2a47d108000"),
-    "ETag": ("The version, for `If-Match` and `If-None-Match`", '"42"'),
-    "Link": ('The next page, as `rel="next"`, while there is one', '</api/v1/users/me/tasks?cursor=AAY…>; rel="next"'),
-    "Location": ("The address of the object", "/api/v1/users/me/tasks/0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01"),
-    "Retry-After": ("Seconds after which to try again", "2"),
-    "WWW-Authenticate": ("What to authenticate with (RFC 6750)", 'Bearer error="invalid_token"'),
-}
-
 # What a status stands for where no resource has refusals of its own.
 _COMMON: Mapping[int, tuple[type[DonewellError], ...]] = {
     400: (InvalidInput,),
     401: (TokenMissing, TokenMalformed, TokenForged, TokenExpired, TokenInvalid, TokenRevoked),
     403: (NotYours,),
     412: (PreconditionFailed,),
+    429: (RateLimited,),
     503: (Overloaded, DatabaseUnavailable),
 }
 
@@ -85,7 +85,8 @@ def phase2_operation_id(route: APIRoute) -> str:
 def problems(*refusals: Refusal) -> Responses:
     """The `responses=` of a route that may refuse with these statuses, or with these errors of its resource.
 
-    Some come by themselves: 503 with these, 413 and 415 wherever there is a body, and 500 everywhere.
+    Some come by themselves: 503 with these, 413 and 415 wherever there is a body, 429 wherever requests are counted,
+    and 500 everywhere.
     """
     by_status = sorted({*refusals, 503}, key=lambda refusal: (_status(refusal), _name(refusal)))
     return {status: _problem_response(status, *same) for status, same in groupby(by_status, _status)}
@@ -174,7 +175,7 @@ def _complete(app: FastAPI) -> Document:
     document["tags"] = _tags(app)
     components["headers"] = {
         name: {"description": description, "schema": {"type": "string"}, "example": example}
-        for name, (description, example) in _HEADERS.items()
+        for name, (description, example) in HEADERS.items()
     }
     components["securitySchemes"] = SCHEMES
     return document
@@ -244,16 +245,24 @@ def _without_null(schema: Document) -> Document:
 
 def _complete_responses(method: str, operation: Document, schemas: Document) -> None:
     responses = operation["responses"]
+    counted = "Health" not in operation["tags"]
     # FastAPI declares its own 422 wherever there is input; ours is the 400 that the route declares.
     responses.pop("422", None)
     for status in (413, 415, 500) if "requestBody" in operation else (500,):
         responses[str(status)] = _problem_response(status, status)
+    if counted:
+        responses.setdefault("429", _problem_response(429, 429))
     if any(parameter["name"] == "If-None-Match" for parameter in operation.get("parameters", ())):
         responses["304"] = {"description": "You have this version already"}
     for status, response in responses.items():
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
         names = ["X-Request-ID", *_header_names(method, status, response, schemas)]
+        # What is too large is refused before anybody counts, and a fault of ours is answered for by who does not.
+        if counted and status not in ("413", "500"):
+            names += ["RateLimit", "RateLimit-Policy"]
+        elif not counted and "x-name" in response:
+            response["x-name"] += "Uncounted"
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     operation["responses"] = dict(sorted(responses.items()))
 
@@ -271,7 +280,7 @@ def _header_names(method: str, status: str, response: Document, schemas: Documen
         yield "Link"
     if status == "401" or "InsufficientScope" in response.get("x-name", ""):
         yield "WWW-Authenticate"
-    if status == "503":
+    if status in ("429", "503"):
         yield "Retry-After"
 
 

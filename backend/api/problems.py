@@ -29,6 +29,7 @@ from backend.domain.errors import (
     InvalidInput,
     NotFound,
     PreconditionFailed,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -49,6 +50,7 @@ STATUS: Mapping[type[DonewellError], int] = {
     NotFound: 404,
     Conflict: 409,
     PreconditionFailed: 412,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 
@@ -131,7 +133,7 @@ def _headers(error: DonewellError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}  # RFC 6750 section 3.1: no error code where no token was sent
     if isinstance(error, InsufficientScope):
         return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
-    if isinstance(error, Unavailable):
+    if isinstance(error, TooManyRequests | Unavailable):
         return {"Retry-After": str(error.retry_after)}
     return {}
 

@@ -1,5 +1,6 @@
 """Every setting, from the environment: its unit, its default and why that default."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from pydantic_settings import (
 )
 
 from backend.config.addresses import BaseUrl, Hosts, Networks, Origins
+from backend.config.rates import Rate
 
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits."""
@@ -93,11 +95,37 @@ class Settings(BaseSettings):
     jwt_previous_keys: SecretStr | None = None
     """Keys that no longer sign and whose tokens are still good, separated by commas: secrets, or keys in PEM."""
 
+    rate_limit: str = "1000/minute"
+    """Requests per user, or per address of whoever is not signed in: `N/period` or `off`. Each worker counts alone."""
+
+    auth_rate_limit: str = "100/minute"
+    """Sign-ups, sign-ins and resets per address: `N/period` or `off`. All workers count together; each costs 25 ms."""
+
+    redis_url: SecretStr | None = None
+    """Where attempts to sign in are counted: `redis://`, `rediss://` or `redis+unix://`. Without it, in PostgreSQL."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
 
     log_format: Literal["auto", "json", "pretty"] = "auto"
     """`auto` is pretty on a terminal and JSON otherwise."""
+
+    @field_validator("rate_limit", "auth_rate_limit")
+    @classmethod
+    def _rate(cls, text: str) -> str:
+        Rate.parse(text)
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        if not url.get_secret_value().startswith(("redis://", "rediss://", "redis+unix://")):
+            raise ValueError("must be a Redis URL: redis://user:password@host:port/0")
+        if find_spec("redis") is None:
+            raise ValueError("needs the Redis client, which is not installed: pip install 'donewell[redis]'")
+        return url
 
     @field_validator("jwt_secret")
     @classmethod

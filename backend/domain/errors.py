@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, ClassVar
 
 
@@ -65,6 +66,24 @@ class PreconditionFailed(DonewellError):
     def __init__(self, current: Mapping[str, Any]) -> None:
         super().__init__()
         self.current = current
+
+
+class TooManyRequests(DonewellError):
+    """Not so soon: try again after `retry_after` seconds, at least one. Nothing was done."""
+
+    def __init__(self, retry_after: float = 1) -> None:
+        super().__init__()
+        self.retry_after = max(1, ceil(retry_after))
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+    title = "You have sent more requests than you may in this time"
+
+
+class TooManyAttempts(TooManyRequests):
+    code = "too_many_attempts"
+    title = "There were too many attempts to sign in; wait before the next one"
 
 
 class Unavailable(DonewellError):

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, NoReturn
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import String, bindparam, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,7 +20,8 @@ from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
 from backend.auth.principal import Caller, Principal
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
-from backend.database.gate import Gate, driver_error
+from backend.database.fast_lane import Statement
+from backend.database.gate import driver_error
 from backend.database.session import Database
 from backend.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from backend.domain.pagination import Page, Position
@@ -32,6 +33,7 @@ from backend.schemas.users import UserRead
 from backend.services import audit
 from backend.services.listing import Listing
 from backend.services.revocations import Revocations
+from backend.services.throttle import Throttle
 
 log = structlog.get_logger()
 
@@ -44,16 +46,7 @@ ABSOLUTE_LIFETIME = timedelta(days=365)
 REUSE_GRACE = timedelta(seconds=10)
 """How long after a rotation the parent token may be an honest race of two tabs, and not a theft."""
 
-SIGNING_IN = 2
-"""How many sign-ins a worker works on at a time. One keeps the hashing thread busy while another is in the database;
-more of them would only stand in the way of everybody's reads."""
-
-SIGN_IN_QUEUE_LIMIT = 300
-"""How many more may wait for their turn, which takes a worker about 30 ms each; the next one is refused."""
-
-SIGN_IN_DEADLINE = 30.0
-"""Seconds after which whoever waits for a turn has given up."""
-
+_BY_EMAIL = Statement(select(User).where(func.lower(col(User.email)) == func.lower(bindparam("email", type_=String()))))
 _S = metadata.tables["sessions"].c
 _LIVE = Listing(
     _S.id.table,
@@ -106,25 +99,39 @@ class SessionService:
     """Opens, renews, lists and ends sessions."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, tokens: AccessTokens, revocations: Revocations
+        self,
+        database: Database,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        revocations: Revocations,
+        throttle: Throttle,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
         self._revocations = revocations
-        self._turns = Gate(SIGNING_IN, SIGN_IN_QUEUE_LIMIT, SIGN_IN_DEADLINE)
+        self._throttle = throttle
 
     async def register(self, registration: Registration, caller: Caller) -> SignedIn:
-        """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed."""
-        async with self._turns.enter():
-            return await self._register(registration, caller)
+        """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed; as
+        the throttle does when too many want to.
+        """
+        async with self._throttle.turn():
+            await self._throttle.admit(caller.address)
+            signed_in = await self._register(registration, caller)
+            await self._throttle.remember(registration.email, caller.address)
+        return signed_in
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
         """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses, and
-        `AccountDisabled`, to who knows the password.
+        `AccountDisabled`, to who knows the password; as the throttle does after too many attempts.
         """
-        async with self._turns.enter():
-            return await self._sign_in(credentials, caller)
+        async with self._throttle.turn():
+            await self._throttle.admit(caller.address)
+            attempt = await self._throttle.attempt(credentials.email, caller.address)
+            signed_in = await self._sign_in(credentials, caller)
+            await attempt.succeeded()
+        return signed_in
 
     async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
         password_hash = await self._passwords.hash(registration.password, (registration.email, registration.name))
@@ -144,9 +151,8 @@ class SessionService:
         return self._signed_in(user, token)
 
     async def _sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
-        email = func.lower(credentials.email)
-        async with self._database.begin() as session:
-            user = (await session.exec(select(User).where(func.lower(col(User.email)) == email))).first()
+        row = await self._database.fast.fetch_one(_BY_EMAIL, {"email": credentials.email})
+        user = User(**row) if row else None
         correct = await self._passwords.verify(credentials.password, user.password_hash if user else None)
         if user is None or not correct:
             await self._refuse(user, caller)
@@ -154,6 +160,8 @@ class SessionService:
             raise AccountDisabled
         renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
         async with self._database.begin() as session:
+            if not await _still_is(session, user):
+                raise InvalidCredentials
             if renewed:
                 await _keep_renewed(session, user, renewed)
             token = open_session(session, user.id, caller.device)
@@ -244,10 +252,18 @@ def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> Re
     return token
 
 
+async def _still_is(session: AsyncSession, user: User) -> bool:
+    """Whether the password is still the one that was verified, and still good. It stays so until the transaction ends:
+    whoever changes that finds the session that is opened here, and can end it.
+    """
+    same = (col(User.id) == user.id) & (col(User.password_hash) == user.password_hash) & col(User.disabled_at).is_(None)
+    return (await session.exec(select(User.id).where(same).with_for_update(key_share=True))).first() is not None
+
+
 async def _keep_renewed(session: AsyncSession, user: User, password_hash: str) -> None:
-    """Keep the dearer hash of the same password, unless that has been changed meanwhile."""
-    same = (col(User.id) == user.id) & (col(User.password_hash) == user.password_hash)
-    await session.exec(update(User).where(same).values(password_hash=password_hash, updated_at=col(User.updated_at)))
+    """Keep the dearer hash of the same password."""
+    unseen = {"password_hash": password_hash, "updated_at": col(User.updated_at)}
+    await session.exec(update(User).where(col(User.id) == user.id).values(unseen))
 
 
 async def _rotate(session: AsyncSession, token: RefreshToken) -> tuple[RefreshToken | None, bool]:

@@ -81,7 +81,9 @@ def _pocketbase(_: Contestant, run: Path, port: int) -> list[str]:
 _DONEWELL: Any = {
     "command": _donewell,
     "schema": "donewell",
-    "environment": {"LOG_FORMAT": "json"},
+    # Requests are counted as they would be for anybody, and none is refused: the load comes from one address, and some
+    # of it asks more than a person may.
+    "environment": {"LOG_FORMAT": "json", "RATE_LIMIT": "100000000/minute", "AUTH_RATE_LIMIT": "100000000/minute"},
     "waived": {"same_order": "its contract puts the version behind the due date"},
 }
 

@@ -37,8 +37,9 @@ class Client(httpx.AsyncClient):
 
 
 def client_for(app: FastAPI) -> Client:
-    """A client that is nobody yet. Exceptions that leave the application fail the test."""
-    client = Client(transport=httpx.ASGITransport(app), base_url="http://testserver")
+    """A client that is nobody yet, at an address of its own. Exceptions that leave the application fail the test."""
+    address = f"10.{'.'.join(map(str, uuid4().bytes[:3]))}"
+    client = Client(transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url="http://testserver")
     client.app = app
     return client
 

@@ -41,6 +41,11 @@ def faults(reply: httpx.Response, code: str | None = None) -> list[str]:
     return sorted(error["field"] for error in errors)
 
 
+def headers_of(reply: httpx.Response) -> list[tuple[str, str]]:
+    """What the headers say, but for what is left of an allowance: with each request that is less."""
+    return sorted((name, value) for name, value in reply.headers.multi_items() if name != "ratelimit")
+
+
 def answered(reply: httpx.Response, status: int = 200) -> Any:
     """The JSON of a reply that must have this status."""
     assert reply.status_code == status, reply.text

@@ -16,8 +16,9 @@ from tests.integration.test_api.answers import answered
 from tests.integration.test_api.contract import OPERATIONS, Operation, address, assert_declared
 from tests.integration.test_architecture.operations import PARAMETERS
 
-# No request brings these about; the second has a test of its own, and the first is in test_unexpected.
-UNPROVOKED = (500, 503)
+# No one request brings these about; the first and the last have tests of their own, and the second is in
+# test_unexpected.
+UNPROVOKED = (429, 500, 503)
 NOTHING_LISTENS_HERE = "postgresql://donewell@127.0.0.1:1/donewell"
 
 DECLARED = [
@@ -204,3 +205,22 @@ async def test_without_a_database_each_operation_answers_as_declared(owner: Clie
 
             assert reply.status_code == (503 if 503 in operation.responses else 200), operation
             assert_declared(operation, reply)
+
+
+async def test_of_a_request_too_many_each_operation_says_what_is_declared(
+    database_url: str, owner: Client, tmp_path: Path
+) -> None:
+    async with (
+        running(settings_for(database_url, rate_limit="1/day"), tmp_path / "log") as app,
+        client_for(app) as client,
+    ):
+        client.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await client.get("/openapi.json"))
+        for operation in OPERATIONS:
+            reply = await as_documented(operation, owner, {}).send(client)
+
+            if "/health" in operation.path:
+                answered(reply)
+            else:
+                assert reply.status_code == 429
+                assert_declared(operation, reply)

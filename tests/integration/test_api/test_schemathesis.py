@@ -3,15 +3,20 @@
 import asyncio
 import json
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.factories.clients import PASSWORD, Person
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import PASSWORD, client_for, sign_up
+from tests.factories.servers import serving
 from tests.integration.test_api import schemathesis_hooks
 from tests.integration.test_api.answers import LOGIN
 from tests.integration.test_api.contract import OPERATIONS
+
+MORE_THAN_IT_ASKS = "1000000/minute"
 
 CONFIG = """
 hooks = {hooks}
@@ -87,16 +92,19 @@ async def run(directory: Path, url: str) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(300)
-async def test_no_fault_is_found_by_a_tool_that_reads_the_document(
-    live_server: str, person: Person, tmp_path: Path
-) -> None:
+async def test_no_fault_is_found_by_a_tool_that_reads_the_document(own_database_url: str, tmp_path: Path) -> None:
     people = tmp_path / "people.json"
-    entries = [signing_in(name, (await person()).email) for name in ("somebody", "somebody else")]
-    people.write_text(json.dumps({"auth": entries}))
-    config = CONFIG.format(hooks=json.dumps(schemathesis_hooks.__file__), people=json.dumps(str(people)))
-    (tmp_path / "schemathesis.toml").write_text(config)
+    settings = settings_for(own_database_url, rate_limit=MORE_THAN_IT_ASKS, auth_rate_limit=MORE_THAN_IT_ASKS)
+    async with running(settings, tmp_path / "log") as app, serving(app) as url, AsyncExitStack() as stack:
+        entries = []
+        for name in ("somebody", "somebody else"):
+            person = await sign_up(app, await stack.enter_async_context(client_for(app)))
+            entries.append(signing_in(name, person.email))
+        people.write_text(json.dumps({"auth": entries}))
+        config = CONFIG.format(hooks=json.dumps(schemathesis_hooks.__file__), people=json.dumps(str(people)))
+        (tmp_path / "schemathesis.toml").write_text(config)
 
-    exit_code, output = await run(tmp_path, live_server)
+        exit_code, output = await run(tmp_path, url)
 
     assert exit_code == 0, output
     report = json.loads((tmp_path / "report.json").read_text())

@@ -87,11 +87,11 @@ def test_what_opens_a_transaction_or_shapes_its_response_is_left_to_fastapi() ->
 
 
 def told(reply: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-    """What a reply says, less what differs from one request to the next."""
+    """What a reply says, less what differs from one request to the next, and the limits that are around both."""
     headers = {
         name: VOLATILE.sub(b"", value.encode()).decode()
         for name, value in reply.headers.items()
-        if name not in ("x-request-id", "content-length")
+        if name not in ("x-request-id", "content-length", "ratelimit", "ratelimit-policy")
     }
     return reply.status_code, headers, VOLATILE.sub(b"", reply.content)
 

@@ -39,6 +39,7 @@ OWNERLESS_TABLES = {
     "users": "the owners themselves",
     "alembic_version": "Alembic's own",
     "revocations": "ids of what is gone",
+    "rate_limits": "MACs of what was tried",
 }
 KEYED_BY_OWNER_ALONE = {"revisions": "one row a user"}
 

@@ -20,8 +20,8 @@ BUDGETS: Mapping[str, int] = {
     "delete_me": 4,
     "export_me": 7,
     "update_me": 3,
-    "register_user": 4,
-    "login": 3,
+    "register_user": 6,
+    "login": 13,
     "issue_token": 2,
     "logout": 4,
     "list_sessions": 1,
@@ -50,6 +50,9 @@ LARGEST_BUDGET = 4
 WHOLE = "export_me"
 """Reads every table that has rows of users, each with a statement."""
 
+COUNTED = {"register_user", "login"}
+"""These count attempts: up to eight statements of one row each, which wait for no disk."""
+
 HERE = "tests/integration/test_architecture/test_query_budgets.py"
 
 
@@ -66,7 +69,7 @@ def test_every_operation_has_a_budget() -> None:
     missing = sorted(names - BUDGETS.keys())
     assert not missing, f"To BUDGETS in {HERE}, add the number of statements of {', '.join(missing)}"
     assert sorted(BUDGETS.keys() - names) == [], f"Remove these from BUDGETS in {HERE}"
-    assert max(budget for name, budget in BUDGETS.items() if name != WHOLE) <= LARGEST_BUDGET
+    assert max(budget for name, budget in BUDGETS.items() if name not in {WHOLE, *COUNTED}) <= LARGEST_BUDGET
     for operation in OPERATIONS:
         if operation.path.endswith(("/tasks", "/tasks/{task_id}", "/tasks/{task_id}/complete")):
             assert BUDGETS[operation.name] == 1, f"{operation} is nearly all of the traffic: it is one statement"

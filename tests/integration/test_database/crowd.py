@@ -68,6 +68,11 @@ REVOCATIONS = """
     SELECT uuidv7(), now() - number * interval '1 hour' FROM generate_series(1, 100000) AS number
 """
 
+LIMITS = """
+    INSERT INTO rate_limits (key, count, expires_at)
+    SELECT 'tries:' || uuidv7(), 1, now() + number * interval '1 second' FROM generate_series(1, 100000) AS number
+"""
+
 SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
 TRASHED = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NOT NULL"
 MIDDLE = """
@@ -104,6 +109,7 @@ async def fill(url: str) -> None:
         await connection.execute(AUDITED, OWNERS["few open"])
         await connection.execute(REVOCATIONS)
         await connection.execute(TOKENS)
+        await connection.execute(LIMITS)
         await connection.execute("ANALYZE")
 
 

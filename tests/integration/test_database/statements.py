@@ -36,6 +36,9 @@ BESIDES = {
 }
 """What is asked every two seconds, whoever makes a request then, and of a personal token that was not seen lately."""
 
+COUNTED = "insert rate_limits, delete rate_limits: rate_limits_expires_at_idx, rate_limits_pkey"
+ATTEMPTED = {COUNTED, "select rate_limits: rate_limits_pkey", "delete rate_limits: rate_limits_pkey"}
+
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
     "get_task": {TASK_READ},
@@ -60,9 +63,10 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select users: users_pkey",
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
-    "register_user": {"insert users", "insert revisions", "insert sessions", *AUDITED},
-    "login": {"select users: users_lower_email_key", "insert sessions", *AUDITED},
+    "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", *AUDITED},
+    "login": {*ATTEMPTED, "select users: users_lower_email_key", "insert sessions", *AUDITED},
     "issue_token": {
+        *ATTEMPTED,
         "lock sessions: sessions_pkey",
         "update sessions: sessions_pkey",
         "select users: users_lower_email_key",

@@ -19,6 +19,7 @@ from backend.config.settings import Settings
 STRONG = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 OTHER = "a81c5e0b7d2f4936e1c8a05b7f3d9264"
 URL = "postgresql://ada:hunter2hunter2@db.example.com/tasks"
+REDIS = "redis://ada:hunter2hunter2@redis.example.com/0"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIA==\\n-----END PRIVATE KEY-----"
 VALUES = {
     "jwt_secret": STRONG,
@@ -26,6 +27,7 @@ VALUES = {
     "jwt_previous_keys": f"{OTHER}, {PRIVATE_KEY}",
     "database_url": URL,
     "database_url_unpooled": URL,
+    "redis_url": REDIS,
 }
 OTHERS = {
     "jwt_secret": OTHER,
@@ -33,6 +35,7 @@ OTHERS = {
     "jwt_previous_keys": OTHER,
     "database_url": URL + "2",
     "database_url_unpooled": URL + "2",
+    "redis_url": REDIS + "2",
 }
 SECRETS = sorted(VALUES)
 

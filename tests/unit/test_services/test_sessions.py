@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, RowMapping, text
 from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
+from backend.auth.password import Passwords
 from backend.auth.principal import Caller, Principal
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.session import Database
@@ -278,3 +279,22 @@ async def test_what_is_logged_tells_whose_session_it_was_and_no_secret(
     assert {event["user_id"] for event in events if "user_id" in event} == {str(signed_in.user.id)}
     secrets = [wanted.email, PASSWORD, "a wrong guess", again.refresh_token, pair.refresh_token, pair.access_token]
     assert not any(secret in str(events) for secret in secrets)
+
+
+async def test_a_password_that_is_changed_while_it_is_verified_opens_no_session(
+    sessions: SessionService, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered = await sessions.register(registration(), Caller())
+    verify = Passwords.verify
+
+    async def verified_too_late(self: Passwords, password: str, encoded: str | None) -> bool:
+        correct = await verify(self, password, encoded)
+        await execute(database, "UPDATE users SET password_hash = 'x' WHERE id = :id", id=registered.user.id)
+        return correct
+
+    monkeypatch.setattr(Passwords, "verify", verified_too_late)
+    with pytest.raises(InvalidCredentials):
+        await sign_in(sessions, registered.user.email)
+
+    rows = await execute(database, "SELECT id FROM sessions WHERE user_id = :id", id=registered.user.id)
+    assert len(rows.all()) == 1, "the one of the registration"

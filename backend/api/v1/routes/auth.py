@@ -11,7 +11,7 @@ from backend.api.openapi import problems
 from backend.api.responses import many
 from backend.api.scopes import sessions_only
 from backend.auth.refresh_tokens import InvalidGrant
-from backend.domain.errors import Fault
+from backend.domain.errors import Fault, TooManyAttempts
 from backend.schemas.pagination import PageQuery
 from backend.schemas.sessions import Credentials, Registration, SessionRead, SignedIn, TokenRequest, Tokens
 from backend.services.sessions import (
@@ -41,13 +41,17 @@ async def register(sessions: Sessions, body: Registration, caller: CallerDep) ->
     return await sessions.register(body, caller)
 
 
-@router.post("/login", responses=problems(400, InvalidCredentials, AccountDisabled))
+@router.post("/login", responses=problems(400, InvalidCredentials, AccountDisabled, 429, TooManyAttempts))
 async def login(sessions: Sessions, body: Credentials, caller: CallerDep) -> SignedIn:
     """Sign in with e-mail address and password."""
     return await sessions.sign_in(body, caller)
 
 
-@router.post("/token", name="issue_token", responses=problems(InvalidTokenRequest, UnsupportedGrantType, InvalidGrant))
+@router.post(
+    "/token",
+    name="issue_token",
+    responses=problems(InvalidTokenRequest, UnsupportedGrantType, InvalidGrant, 429, TooManyAttempts),
+)
 async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], caller: CallerDep) -> Tokens:
     """Sign in or stay signed in the OAuth 2 way. `password` signs in, `refresh_token` is spent for the next pair."""
     if form.grant_type == "refresh_token":

@@ -1,0 +1,37 @@
+"""How long somebody who tries passwords has to wait, and whom an address stands for. Pure."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+
+LONGEST_DELAY = 15 * 60
+"""Seconds: long enough to make guessing hopeless, and nobody is locked out for good."""
+
+_DOUBLINGS = LONGEST_DELAY.bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`free` attempts in `window` seconds cost nothing; after each further one there is a wait, twice as long as the
+    one before.
+    """
+
+    free: int
+    window: int
+
+    def delay_after(self, attempts: int) -> int:
+        """Seconds to wait after this many attempts."""
+        beyond = attempts - self.free
+        return 0 if beyond <= 0 else min(LONGEST_DELAY, 1 << min(beyond - 1, _DOUBLINGS))
+
+
+@lru_cache(maxsize=4_096)
+def network_of(address: str) -> str:
+    """Who an address stands for: of IPv6 the network of 64 bits, which one household or server has to itself."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address  # of a socket that has no IP address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
+    return str(ip)

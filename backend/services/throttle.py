@@ -1,0 +1,188 @@
+"""How often somebody may try to sign in: growing delays, counted where all workers and instances see them.
+
+Each attempt is counted before the password is looked at, so that many at once are no way around it, and in a
+transaction of its own, so that no refusal takes it back. Who signs in is forgiven. What is counted is what was typed,
+whether or not there is such an account (docs/decisions/0013).
+"""
+
+import asyncio
+import hmac
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from time import time
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+import structlog
+
+from backend.config.rates import Rate
+from backend.database.fast_lane import FastLane
+from backend.database.gate import Gate
+from backend.domain.errors import RateLimited, TooManyAttempts
+from backend.domain.throttling import Allowance, network_of
+
+if TYPE_CHECKING:
+    from limits.aio.storage import Storage
+
+    from backend.services.counters import RedisBeforePostgres
+
+log = structlog.get_logger()
+
+HOUR = 3_600
+DAY = 24 * HOUR
+
+PAIR = Allowance(free=5, window=DAY)
+"""Of one account from one address: a person who does not remember which password it was."""
+
+ACCOUNT = Allowance(free=50, window=DAY)
+"""Of one account from all addresses where it has not signed in before: a guess spread over many machines."""
+
+ADDRESS = Allowance(free=100, window=HOUR)
+"""Of one address with all accounts that have not signed in there before: one password tried on many people."""
+
+SIGNING_IN = 2
+"""How many sign-ins a worker works on at a time. One keeps the hashing thread busy while another is in the database;
+more of them would only stand in the way of everybody's reads."""
+
+QUEUE_LIMIT = 300
+"""How many more may wait for their turn, which takes a worker about 30 ms each; the next one is refused."""
+
+DEADLINE = 30.0
+"""Seconds after which whoever waits for a turn has given up."""
+
+KNOWN_FOR = 30 * DAY
+"""Seconds for which an address is known to an account that has signed in there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    name: str
+    allowance: Allowance
+
+    @property
+    def tries(self) -> str:
+        return f"tries:{self.name}"
+
+    @property
+    def wait(self) -> str:
+        return f"wait:{self.name}"
+
+
+class Attempt:
+    """An attempt to sign in that may go on. Unless it is said to have succeeded, it has failed."""
+
+    def __init__(
+        self, storage: "Storage", counters: Sequence[_Counter], waited: Sequence[_Counter], known: str
+    ) -> None:
+        self._storage = storage
+        self._counters = counters
+        self._waited = waited
+        self._known = known
+
+    async def succeeded(self) -> None:
+        """Forgive the account its failures. The address keeps those of other accounts."""
+        for counter in self._counters:
+            if counter.allowance is ADDRESS:
+                await self._storage.incr(counter.tries, counter.allowance.window, -1)
+            else:
+                await self._storage.clear(counter.tries)
+        for counter in self._waited:
+            await self._storage.clear(counter.wait)
+        if len(self._counters) > 1:
+            await self._storage.incr(self._known, KNOWN_FOR)
+
+
+class Throttle:
+    """Counts what is asked without being signed in: sign-ups, sign-ins, resets; and lets them take turns.
+
+    Its counts are in Redis where there is one, else in PostgreSQL. Names in them are hashed under `key`.
+    """
+
+    def __init__(self, lane: FastLane, key: bytes, rate: Rate | None, redis_url: str | None) -> None:
+        self._lane = lane
+        self._key = hmac.digest(key, b"donewell throttle", "sha256")
+        self._rate = rate
+        self._redis_url = redis_url
+        self._redis: RedisBeforePostgres | None = None
+        self._opened: Storage | None = None
+        self._turns = Gate(SIGNING_IN, QUEUE_LIMIT, DEADLINE)
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Around the work of a sign-up or sign-in: few have their turn at once. Raises as the gate does."""
+        return self._turns.enter()
+
+    async def admit(self, address: str | None) -> None:
+        """Count a request of an address. Raises `RateLimited` when there have been more than may be."""
+        if self._rate is None:
+            return
+        storage = await self._storage()
+        name = f"rate:{self._hashed('rate', _network(address))}"
+        if await storage.incr(name, self._rate.seconds) > self._rate.requests:
+            raise RateLimited(await storage.get_expiry(name) - time())
+
+    async def attempt(self, account: str, address: str | None) -> Attempt:
+        """Count an attempt to sign in to an account, by the name that was typed. Raises `TooManyAttempts`."""
+        storage = await self._storage()
+        account, network = account.casefold(), _network(address)
+        pair = self._hashed("pair", account, network)
+        counters = [_Counter(pair, PAIR)]
+        # Where somebody has signed in before, no failures elsewhere or of others keep them out.
+        if not await storage.get(f"known:{pair}"):
+            counters.append(_Counter(self._hashed("account", account), ACCOUNT))
+            counters.append(_Counter(self._hashed("address", network), ADDRESS))
+        taken: list[_Counter] = []
+        waited = []
+        try:
+            for counter in counters:
+                taken.append(counter)
+                if await _take(storage, counter):
+                    waited.append(counter)
+        except TooManyAttempts as refusal:
+            log.info("attempt.refused", retry_after=refusal.retry_after)
+            # It was not looked at: nobody has to wait longer for it.
+            for counter in taken:
+                await storage.incr(counter.tries, counter.allowance.window, -1)
+            for counter in waited:
+                await storage.clear(counter.wait)
+            raise
+        return Attempt(storage, counters, waited, f"known:{pair}")
+
+    async def remember(self, account: str, address: str | None) -> None:
+        """The account was opened at the address, which is so known to it."""
+        storage = await self._storage()
+        await storage.incr(f"known:{self._hashed('pair', account.casefold(), _network(address))}", KNOWN_FOR)
+
+    async def close(self) -> None:
+        """Give up the connections to Redis."""
+        if self._redis is not None:
+            await self._redis.close()
+
+    async def _storage(self) -> "Storage":
+        if self._opened is None:
+            # In a thread: it takes 25 ms to import, which a start does not pay and no other request should.
+            module = await asyncio.to_thread(import_module, "backend.services.counters")
+            self._open(module)
+        return cast("Storage", self._opened)
+
+    def _open(self, module: ModuleType) -> None:
+        if self._opened is None:
+            self._opened = postgres = module.PostgresStorage(self._lane)
+            if self._redis_url is not None:
+                self._opened = self._redis = module.RedisBeforePostgres(self._redis_url, postgres)
+
+    def _hashed(self, *parts: str) -> str:
+        return hmac.digest(self._key, "\0".join(parts).encode(), "sha256").hex()
+
+
+async def _take(storage: "Storage", counter: _Counter) -> bool:
+    """Count an attempt; whether the next one will have to wait. Raises `TooManyAttempts` if this one has to."""
+    delay = counter.allowance.delay_after(await storage.incr(counter.tries, counter.allowance.window))
+    if delay and await storage.incr(counter.wait, delay) > 1:
+        raise TooManyAttempts(await storage.get_expiry(counter.wait) - time())
+    return delay > 0
+
+
+def _network(address: str | None) -> str:
+    return network_of(address) if address else ""
