@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.factories.profiles",
     "tests.factories.databases",
     "tests.factories.server",
+    "tests.factories.mailboxes",
     "tests.factories.applications",
     "tests.factories.servers",
     "tests.factories.clients",

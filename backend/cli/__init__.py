@@ -61,6 +61,10 @@ def serve() -> None:
     settings = settings_of_environment()
     if settings.database_url is not None and not settings.signing_keys():
         raise Refusal(f"DATABASE_URL is set and JWT_SECRET is not: set it to {SECRET_ADVICE}")
+    if missing := settings.missing_for_mail():
+        raise Refusal(
+            f"SMTP_URL is set and not {' and '.join(missing)}: set what mail is from, and what its links begin with"
+        )
     _check_keys(settings)
     raise_file_limit()
     with ExitStack() as stack:
@@ -73,7 +77,7 @@ def serve() -> None:
         _upgrade(settings)
         typer.echo(_greeting(settings, database))
         run = serve_with_workers if settings.web_concurrency > 1 else serve_alone
-        run(settings, listener, signals.pass_to)
+        run(settings, listener, signals.pass_to, embedded=database is not None)
 
 
 def _check_keys(settings: Settings) -> None:

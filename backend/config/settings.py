@@ -2,9 +2,9 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from backend.config.addresses import BaseUrl, Hosts, Networks, Origins
+from backend.config.mail import SmtpServer, sender
 from backend.config.rates import Rate
 
 MINIMUM_SECRET_BYTES = 32
@@ -73,6 +74,15 @@ class Settings(BaseSettings):
 
     public_url: BaseUrl | None = None
     """The URL at which clients reach us. Links in mail are built from it; on https, browsers are told to stay there."""
+
+    app_url: BaseUrl | None = None
+    """The URL of the frontend, whose pages links in mail open, if it is another than `public_url`."""
+
+    smtp_url: SecretStr | None = None
+    """The mail server. Without one, the embedded default prints links to the log, and others refuse what needs mail."""
+
+    mail_from: Annotated[str, AfterValidator(sender)] | None = None
+    """Whom mail is from."""
 
     trusted_hosts: Hosts | None = None
     """Names that the Host header may have. Any, until an operator names some: nothing we answer is built from it."""
@@ -163,6 +173,23 @@ class Settings(BaseSettings):
         keys = self.named_keys()
         signs = bool(keys["JWT_PRIVATE_KEY"] or keys["JWT_SECRET"])
         return [key for each in keys.values() for key in each] if signs else []
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            SmtpServer.parse(url.get_secret_value())
+        return url
+
+    @property
+    def link_base(self) -> str | None:
+        """What links in mail begin with."""
+        return self.app_url or self.public_url
+
+    def missing_for_mail(self) -> list[str]:
+        """The settings that `SMTP_URL` needs and that are not there."""
+        needed = {"MAIL_FROM": self.mail_from, "PUBLIC_URL": self.link_base}
+        return [name for name, value in needed.items() if value is None] if self.smtp_url is not None else []
 
     @field_validator("database_url", "database_url_unpooled")
     @classmethod

@@ -11,9 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.auth.password import Passwords
 from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.session import Database
-from backend.domain.errors import Forbidden
 from backend.models.users import User
 from backend.services import audit
+from backend.services.current_password import WrongPassword
 from backend.services.export import everything_of
 from backend.services.revocations import Revocations
 
@@ -21,11 +21,6 @@ log = structlog.get_logger()
 
 LEAVING_LIMIT = 60.0
 """Seconds that removing an account may take. 100,000 tasks take about two."""
-
-
-class WrongPassword(Forbidden):
-    code = "wrong_password"
-    title = "This needs your current password"
 
 
 class AccountService:

@@ -26,6 +26,12 @@ type Event = Literal[
     "user.exported",
     "user.disabled",
     "user.enabled",
+    "password.reset_requested",
+    "password.reset",
+    "password.changed",
+    "password.refused",
+    "email.verified",
+    "email.changed",
 ]
 """What can happen. The names are those of the same events in the log."""
 

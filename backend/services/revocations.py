@@ -83,6 +83,8 @@ class Revocations:
             col(Session.user_id) == user_id,
             col(Session.revoked_at).is_(None),
             col(Session.id).is_distinct_from(but),
+            # Of those that are over there may be any number.
+            func.least(col(Session.idle_expires_at), col(Session.expires_at)) > func.now(),
         )
         sessions = update(Session).where(*live).values(revoked_at=func.now()).returning(col(Session.id)).cte("sessions")
         # Removed, for what has only ended is forgotten after a while.

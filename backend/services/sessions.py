@@ -32,6 +32,7 @@ from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 from backend.services import audit
 from backend.services.listing import Listing
+from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
 from backend.services.throttle import Throttle
 
@@ -104,13 +105,16 @@ class SessionService:
         passwords: Passwords,
         tokens: AccessTokens,
         revocations: Revocations,
+        *,
         throttle: Throttle,
+        outbox: Outbox,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
         self._revocations = revocations
         self._throttle = throttle
+        self._outbox = outbox
 
     async def register(self, registration: Registration, caller: Caller) -> SignedIn:
         """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed; as
@@ -143,6 +147,7 @@ class SessionService:
                 session.add(Revision(user_id=user.id))
                 token = open_session(session, user.id, caller.device)
                 audit.record(session, "user.registered", user.id, caller, token.session_id)
+                await self._outbox.add(session, "verify_email", registration.email, caller)
         except IntegrityError as error:
             if getattr(driver_error(error), "constraint_name", None) == ONE_ACCOUNT_AN_ADDRESS:
                 raise EmailTaken from error

@@ -46,15 +46,17 @@ class _Server(uvicorn.Server):
         self.force_exit = False
 
 
-def serve_alone(settings: Settings, listener: socket.socket, pass_signals_to: Callable[[SignalHandler], None]) -> None:
+def serve_alone(
+    settings: Settings, listener: socket.socket, pass_signals_to: Callable[[SignalHandler], None], *, embedded: bool
+) -> None:
     """Serve in this process until a signal comes, and finish the requests in flight."""
-    server = _Server(_config(lambda: application()(settings)))
+    server = _Server(_config(lambda: application()(settings, embedded=embedded)))
     pass_signals_to(server.handle_exit)
     server.run(sockets=[listener])
 
 
 def serve_with_workers(
-    settings: Settings, listener: socket.socket, pass_signals_to: Callable[[SignalHandler], None]
+    settings: Settings, listener: socket.socket, pass_signals_to: Callable[[SignalHandler], None], *, embedded: bool
 ) -> None:
     """Serve in `web_concurrency` processes until a signal comes, and finish the requests in flight.
 
@@ -63,7 +65,7 @@ def serve_with_workers(
     for name, secret in (("DATABASE_URL", settings.database_url), ("JWT_SECRET", settings.jwt_secret)):
         if secret is not None:
             os.environ[name] = secret.get_secret_value()
-    config = _config("backend.serving:worker", workers=settings.web_concurrency)
+    config = _config(f"backend.serving:{'embedded_worker' if embedded else 'worker'}", workers=settings.web_concurrency)
     supervisor = Multiprocess(config, sockets=[listener])
     pass_signals_to(lambda *_: supervisor.signal_queue.append(signal.SIGTERM))
     supervisor.run()
@@ -71,13 +73,18 @@ def serve_with_workers(
         sys.exit(1)
 
 
-def worker() -> "FastAPI":
+def worker(*, embedded: bool = False) -> "FastAPI":
     """The application of a worker, which stops when the process that started it is gone."""
     # What comes from the terminal comes to the parent too, which then stops us in good order.
     for number in filter(None, (signal.SIGINT, HANGUP)):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
-    return application()()
+    return application()(embedded=embedded)
+
+
+def embedded_worker() -> "FastAPI":
+    """The same, on a database that the server brought along."""
+    return worker(embedded=True)
 
 
 def _follow_parent() -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from backend.config.settings import Settings
 from backend.main import create_app
+from tests.factories.mailboxes import MailServer, settings_of
 
 SECRET = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 
@@ -55,11 +56,11 @@ _LOG = _Log()
 
 
 @asynccontextmanager
-async def running(settings: Settings, log: Path) -> AsyncIterator[FastAPI]:
+async def running(settings: Settings, log: Path, *, embedded: bool = False) -> AsyncIterator[FastAPI]:
     """The application, started and later stopped, logging to a file."""
     with log.open("a", buffering=1) as stream, _LOG.into(stream):
         with redirect_stderr(_LOG):
-            app = create_app(settings)
+            app = create_app(settings, embedded=embedded)
         async with LifespanManager(app):
             yield app
 
@@ -71,9 +72,9 @@ def log_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def app(database_url: str, log_path: Path) -> AsyncIterator[FastAPI]:
+async def app(database_url: str, mailboxes: MailServer, log_path: Path) -> AsyncIterator[FastAPI]:
     """This worker's application."""
-    async with running(settings_for(database_url), log_path) as app:
+    async with running(settings_for(database_url, **settings_of(mailboxes)), log_path) as app:
         yield app
 
 

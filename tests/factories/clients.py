@@ -2,16 +2,21 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import AccessTokens
+from backend.auth.one_time_tokens import hash_of, new_token
 from backend.auth.refresh_tokens import RefreshToken
+from backend.models.one_time_tokens import OneTimeToken
 from backend.models.users import Revision, User
+from backend.services.one_time_tokens import LIFETIME
 from backend.services.sessions import open_session
 from tests.factories.applications import SECRET
 
@@ -34,6 +39,9 @@ class Client(httpx.AsyncClient):
     access_token: str
     refresh_token: str
     token_id: UUID
+    reset_token: str
+    verify_token: str
+    change_token: str
 
 
 def client_for(app: FastAPI) -> Client:
@@ -53,8 +61,25 @@ async def sign_up(app: FastAPI, client: Client) -> Client:
         await session.flush()
         session.add(Revision(user_id=client.user_id))
         token = open_session(session, client.user_id, None)
+        give_links(client, session)
     carry(client, token)
     return client
+
+
+def give_links(client: Client, session: AsyncSession) -> None:
+    """Let the client have a link for each purpose, mailed ten minutes ago."""
+    client.reset_token, client.verify_token, client.change_token = new_token(), new_token(), new_token()
+    links = (
+        ("reset_password", client.reset_token, client.email),
+        ("verify_email", client.verify_token, client.email),
+        ("change_email", client.change_token, f"moved.{client.email}"),
+    )
+    then = datetime.now(UTC) - timedelta(minutes=10)
+    for purpose, token, email in links:
+        times = {"created_at": then, "expires_at": then + LIFETIME}
+        session.add(
+            OneTimeToken(user_id=client.user_id, purpose=purpose, token_hash=hash_of(token), email=email, **times)
+        )
 
 
 def carry(client: Client, token: RefreshToken) -> None:

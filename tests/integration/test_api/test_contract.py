@@ -11,7 +11,7 @@ import pytest
 
 from backend.services.access_tokens import MOST
 from tests.factories.applications import running, settings_for
-from tests.factories.clients import Client, client_for
+from tests.factories.clients import PASSWORD, Client, client_for
 from tests.integration.test_api.answers import answered
 from tests.integration.test_api.contract import OPERATIONS, Operation, address, assert_declared
 from tests.integration.test_architecture.operations import PARAMETERS
@@ -59,6 +59,8 @@ def as_documented(operation: Operation, client: Client, ids: Mapping[str, str]) 
         content_type, schema = operation.body
         body = {**schema["examples"][0]}
         body |= {name: client.email for name in ("email", "username") if name in body}
+        if "token" in body:
+            body["token"] = client.reset_token if "password" in body else client.verify_token
         request["json" if content_type == "application/json" else "data"] = body
     return Attempt(operation, client, request)
 
@@ -117,8 +119,10 @@ async def not_allowed(attempt: Attempt) -> None:
     match str(attempt.operation):
         case "login":
             await attempt.client.app.state.accounts.disable(attempt.client.email)
-        case "deleteMe":
+        case "deleteMe" | "changeEmail":
             attempt.request["json"]["password"] = "another password"
+        case "changePassword":
+            attempt.request["json"]["current_password"] = "another password"
         case _ if "{user_id}" in attempt.operation.path:
             attempt.request["url"] = attempt.request["url"].replace("/me/", f"/{uuid4()}/")
         case _:
@@ -128,6 +132,10 @@ async def not_allowed(attempt: Attempt) -> None:
 
 
 async def taken(attempt: Attempt) -> None:
+    if str(attempt.operation) == "verifyEmail":
+        account = {"email": f"moved.{attempt.client.email}", "name": "Eve", "password": PASSWORD}
+        answered(await attempt.client.post("/api/v1/auth/register", json=account), 201)
+        attempt.request["json"]["token"] = attempt.client.change_token
     if attempt.operation.takes_an_id:
         await again(attempt)
         trashed = await attempt.client.delete(f"{attempt.request['url']}/{attempt.request['json']['id']}")

@@ -136,4 +136,9 @@ async def test_two_users_never_see_or_change_what_is_the_others(app: FastAPI) ->
     )
     machine: Any = partial(TwoUsers, app, asyncio.get_running_loop())
 
-    await asyncio.to_thread(run_state_machine_as_test, machine, settings=tried)
+    # Nothing is to happen to anybody but what is called.
+    await app.state.mail.stop()
+    try:
+        await asyncio.to_thread(run_state_machine_as_test, machine, settings=tried)
+    finally:
+        app.state.mail.start()

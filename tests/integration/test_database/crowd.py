@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from backend.domain.pagination import Position, encode_cursor
 from backend.services.sessions import open_session
 from tests.factories.applications import running, settings_for
-from tests.factories.clients import PASSWORD_HASH, Client, carry, client_for
+from tests.factories.clients import PASSWORD_HASH, Client, carry, client_for, give_links
 from tests.factories.databases import clone, execute, named
 from tests.factories.plans import explaining
 from tests.integration.test_database.stage import Connection, connected
@@ -63,6 +64,16 @@ AUDITED = """
     SELECT $1, uuidv7(), 'session.opened', now() - number * interval '1 minute'
     FROM generate_series(1, 100000) AS number
 """
+MAILS = """
+    INSERT INTO mails (id, place, purpose, address, user_id, caller, next_attempt_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT uuidv7(), 10000 + number, 'reset_password', number || '@example.org', NULL, '{}', now() + interval '1 hour'
+    FROM generate_series(1, 100000) AS number
+"""
+ONE_TIME_TOKENS = """
+    INSERT INTO one_time_tokens (user_id, purpose, token_hash, email, expires_at)
+    SELECT id, 'reset_password', sha256(uuid_send(id)), email, now() FROM users
+"""
 REVOCATIONS = """
     INSERT INTO revocations
     SELECT uuidv7(), now() - number * interval '1 hour' FROM generate_series(1, 100000) AS number
@@ -72,6 +83,17 @@ LIMITS = """
     INSERT INTO rate_limits (key, count, expires_at)
     SELECT 'tries:' || uuidv7(), 1, now() + number * interval '1 second' FROM generate_series(1, 100000) AS number
 """
+AFRESH = (
+    "UPDATE sessions SET revoked_at = now() WHERE user_id = :user_id AND revoked_at IS NULL",
+    "DELETE FROM one_time_tokens WHERE user_id = :user_id",
+    """
+    INSERT INTO access_tokens (user_id, id, name, token_hash, scope, expires_at)
+    SELECT id, uuidv7(), 'Backup', sha256(id::text::bytea), 'tasks:read', now() + interval '90 days'
+    FROM users WHERE id = :user_id
+    ON CONFLICT (token_hash) DO NOTHING
+    """,
+)
+"""Has an account as it was, whatever those left who had it in tests before."""
 
 SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
 TRASHED = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NOT NULL"
@@ -110,6 +132,8 @@ async def fill(url: str) -> None:
         await connection.execute(REVOCATIONS)
         await connection.execute(TOKENS)
         await connection.execute(LIMITS)
+        await connection.execute(MAILS)
+        await connection.execute(ONE_TIME_TOKENS)
         await connection.execute("ANALYZE")
 
 
@@ -152,8 +176,14 @@ class Crowd:
         async with AsyncExitStack() as stack:
             async with connected(url) as connection:
                 places = {case: await Places.of(connection, owner) for case, owner in OWNERS.items()}
-            starting = {mode: running(settings_for(explaining(url, mode)), logs / mode) for mode in MODES}
-            yield cls(url, {mode: await stack.enter_async_context(start) for mode, start in starting.items()}, places)
+            starting = {
+                mode: running(settings_for(explaining(url, mode)), logs / mode, embedded=True) for mode in MODES
+            }
+            applications = {mode: await stack.enter_async_context(start) for mode, start in starting.items()}
+            for app in applications.values():
+                # What is asked for is mailed by nobody: the statements of the requests are not alone otherwise.
+                await app.state.mail.stop()
+            yield cls(url, applications, places)
 
     @asynccontextmanager
     async def member(self, mode: str, case: str) -> AsyncIterator[Member]:
@@ -164,7 +194,10 @@ class Crowd:
             # Each time another, of which what is registered in its name is new.
             await execute(self.url, f"UPDATE users SET email = '{client.email}' WHERE id = '{client.user_id}'")
             async with app.state.database.begin() as session:
+                for statement in AFRESH:
+                    await session.exec(text(statement), params={"user_id": client.user_id})
                 token = open_session(session, client.user_id, None)
+                give_links(client, session)
             carry(client, token)
             for path in ("/api/v1/users/me", "/api/v1/users/me/tasks?limit=1"):
                 assert (await client.get(path)).status_code == 200

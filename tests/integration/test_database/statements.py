@@ -29,6 +29,16 @@ WHOLE = {"export_me"}
 
 LEAVING = {"delete_me"}
 """Operations that would leave nobody to ask again. What goes with a user is looked at apart."""
+TOKEN_FOUND = "lock one_time_tokens, lock users: one_time_tokens_token_hash_key, users_pkey"
+LINKS_WITHDRAWN = {"delete mails: mails_waiting_key", "delete one_time_tokens: one_time_tokens_pkey"}
+PASSWORD_SET = {
+    "update users: users_pkey",
+    *LINKS_WITHDRAWN,
+    "update sessions, delete access_tokens: access_tokens_listing_idx, sessions_listing_idx",
+    "insert revocations",
+    "insert mails",
+    *AUDITED,
+}
 
 BESIDES = {
     "select revocations: revocations_revoked_at_idx",
@@ -38,6 +48,17 @@ BESIDES = {
 
 COUNTED = "insert rate_limits, delete rate_limits: rate_limits_expires_at_idx, rate_limits_pkey"
 ATTEMPTED = {COUNTED, "select rate_limits: rate_limits_pkey", "delete rate_limits: rate_limits_pkey"}
+MAILING = {
+    "update mails: mails_next_attempt_at_idx, mails_pkey",
+    "lock mails: mails_pkey",
+    "select users: users_lower_email_key",
+    "select one_time_tokens: one_time_tokens_pkey",
+    "insert one_time_tokens",
+    "delete mails: mails_pkey",
+    "select mails: mails_next_attempt_at_idx",
+    *AUDITED,
+}
+"""What the sender of mail asks for a link to reset a password, outside of any request."""
 
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
@@ -57,13 +78,15 @@ STATEMENTS: Mapping[str, set[str]] = {
         *AUDITED,
         "select access_tokens: access_tokens_pkey",
         "select audit_log: audit_log_pkey",
+        "select mails: mails_waiting_key",
+        "select one_time_tokens: one_time_tokens_pkey",
         "select revisions: revisions_pkey",
         "select sessions: sessions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
-    "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", *AUDITED},
+    "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},
     "login": {*ATTEMPTED, "select users: users_lower_email_key", "insert sessions", *AUDITED},
     "issue_token": {
         *ATTEMPTED,
@@ -76,6 +99,25 @@ STATEMENTS: Mapping[str, set[str]] = {
     "logout": {*SESSION_ENDED},
     "list_sessions": {"select sessions: sessions_listing_idx"},
     "end_session": {*SESSION_ENDED},
+    "forgot_password": {COUNTED, "insert mails"},
+    "reset_password": {COUNTED, TOKEN_FOUND, *PASSWORD_SET},
+    "change_password": {*ATTEMPTED, "select users: users_pkey", *PASSWORD_SET},
+    "verify_email": {
+        TOKEN_FOUND,
+        "delete one_time_tokens: one_time_tokens_token_hash_key",
+        "update users: users_pkey",
+        *LINKS_WITHDRAWN,
+        "insert mails",
+        *AUDITED,
+    },
+    "resend_verification": {COUNTED, "insert mails"},
+    "change_email": {
+        *ATTEMPTED,
+        "select users: users_pkey",
+        "delete mails: mails_waiting_key",
+        "insert mails",
+        *AUDITED,
+    },
     "list_audit": {"select audit_log: audit_log_listing_idx"},
     "list_access_tokens": {"select access_tokens: access_tokens_listing_idx"},
     "create_access_token": {
@@ -173,6 +215,15 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
             200, lambda member: {"data": {"grant_type": "refresh_token", "refresh_token": member.client.refresh_token}}
         ),
     ],
+    "reset_password": [Variant(400, lambda _: {"json": {"token": "dwm_made-up", "password": PASSWORD}})],
+    "change_password": [
+        Variant(403, lambda _: {"json": {"current_password": "not this one", "new_password": PASSWORD}})
+    ],
+    "verify_email": [
+        Variant(204, lambda member: {"json": {"token": member.client.change_token}}),
+        Variant(400, lambda _: {"json": {"token": "dwm_made-up"}}),
+    ],
+    "change_email": [Variant(403, lambda _: {"json": {"email": "new@example.com", "password": "not this one"}})],
     "list_audit": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "list_sessions": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "list_access_tokens": [_page({"limit": 20}, deep=deep) for deep in (False, True)],

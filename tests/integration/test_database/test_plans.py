@@ -4,6 +4,7 @@ Applications run on a database that tells the plans as they are carried out: wit
 and with the statements that PostgreSQL runs for a foreign key.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from statistics import median
@@ -12,16 +13,20 @@ from typing import Any
 import pytest
 
 from backend.services.access_tokens import FIND, USE_NOTED_AFTER
+from backend.services.letters import Letter, Letters
+from backend.services.mail_sender import MailSender
+from backend.services.outbox import Outbox
 from backend.services.revocations import RECENT
 from tests.factories.plans import Plan, explained, explaining
 from tests.factories.queries import CountQueries
 from tests.integration.test_architecture.operations import APP, OPERATIONS, REQUESTS, Operation, ids_of
 from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member, token_hash
-from tests.integration.test_database.stage import TASKS, connected
+from tests.integration.test_database.stage import LIMIT, TASKS, connected
 from tests.integration.test_database.statements import (
     BESIDES,
     HERE,
     LEAVING,
+    MAILING,
     STATEMENTS,
     VARIANTS,
     WHOLE,
@@ -34,6 +39,8 @@ EXAMINED = 3 * ROWS
 """Rows that a statement may look at: those that it answers, and few besides."""
 BLOCKS = 150
 """Blocks that it may touch. To walk the owner's part of an index and find little there would take over a thousand."""
+FORGOT = "/api/v1/auth/password/forgot"
+
 ONE_ROW = {"alembic_version"}
 """Tables that never have more."""
 
@@ -118,12 +125,32 @@ async def test_an_index_serves_every_statement_of_an_operation(
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_index_serves_what_is_asked_besides(crowd: Crowd, mode: str) -> None:
-    with explained() as plans:
-        fast = crowd.applications[mode].state.database.fast
-        await fast.fetch(RECENT, {"within": timedelta(seconds=22)})
-        assert await fast.fetch(FIND, {"token_hash": token_hash(OWNERS["few open"]), "noted_after": USE_NOTED_AFTER})
+    fast = crowd.applications[mode].state.database.fast
+    token = {"token_hash": token_hash(OWNERS["few open"]), "noted_after": USE_NOTED_AFTER}
+    async with crowd.member(mode, "few open"):
+        with explained() as plans:
+            await fast.fetch(RECENT, {"within": timedelta(seconds=22)})
+            assert await fast.fetch(FIND, token)
 
     assert {plan.summary() for plan in plans} == BESIDES
+    for plan in plans:
+        assert_served(plan)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_index_serves_the_sender_of_mail(crowd: Crowd, mode: str) -> None:
+    sent = asyncio.Queue[Letter]()
+    async with crowd.member(mode, "few open") as member:
+        await member.client.post(FORGOT, json={"email": member.client.email})
+        sender = MailSender(crowd.applications[mode].state.database, Outbox(configured=True), Letters(""), sent.put)
+        with explained() as plans:
+            sender.start()
+            async with asyncio.timeout(LIMIT):
+                while (await sent.get()).to != member.client.email:
+                    pass
+            await sender.stop()
+
+    assert {plan.summary() for plan in plans} >= MAILING
     for plan in plans:
         assert_served(plan)
 
@@ -161,7 +188,10 @@ async def test_every_index_that_holds_no_rule_serves_a_statement(crowd: Crowd) -
         indexes = {row[0] for row in await connection.fetch(INDEXES)}
 
     used = {
-        name for does in (*STATEMENTS.values(), BESIDES) for one in does for name in one.partition(": ")[2].split(", ")
+        name
+        for does in (*STATEMENTS.values(), BESIDES, MAILING)
+        for one in does
+        for name in one.partition(": ")[2].split(", ")
     }
 
     assert indexes
@@ -180,6 +210,8 @@ async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) ->
         "delete users",
         "delete access_tokens",
         "delete audit_log",
+        "delete mails",
+        "delete one_time_tokens",
         "select users",
         "delete revisions",
         "delete sessions",

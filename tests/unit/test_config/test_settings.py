@@ -21,7 +21,9 @@ OTHER = "a81c5e0b7d2f4936e1c8a05b7f3d9264"
 URL = "postgresql://ada:hunter2hunter2@db.example.com/tasks"
 REDIS = "redis://ada:hunter2hunter2@redis.example.com/0"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIA==\\n-----END PRIVATE KEY-----"
+SMTP = "smtp://ada:hunter2hunter2@mail.example.com:2525"
 VALUES = {
+    "smtp_url": SMTP,
     "jwt_secret": STRONG,
     "jwt_private_key": PRIVATE_KEY,
     "jwt_previous_keys": f"{OTHER}, {PRIVATE_KEY}",
@@ -30,6 +32,7 @@ VALUES = {
     "redis_url": REDIS,
 }
 OTHERS = {
+    "smtp_url": SMTP + "2",
     "jwt_secret": OTHER,
     "jwt_private_key": PRIVATE_KEY + "2",
     "jwt_previous_keys": OTHER,

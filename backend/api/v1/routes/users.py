@@ -11,7 +11,8 @@ from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
-from backend.services.accounts import AccountService, WrongPassword
+from backend.services.accounts import AccountService
+from backend.services.current_password import WrongPassword
 from backend.services.users import UserService
 
 

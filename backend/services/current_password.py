@@ -1,0 +1,49 @@
+"""Asking for the current password: before what a thief of a session must not do."""
+
+from uuid import UUID
+
+import structlog
+
+from backend.auth.password import Passwords
+from backend.auth.principal import Caller, TokenInvalid
+from backend.database.session import Database
+from backend.domain.errors import Forbidden
+from backend.models.users import User
+from backend.services import audit
+from backend.services.throttle import Throttle
+
+log = structlog.get_logger()
+
+
+class WrongPassword(Forbidden):
+    code = "wrong_password"
+    title = "This needs your current password"
+
+
+class CurrentPassword:
+    """Checks that whoever is signed in knows the password too."""
+
+    def __init__(self, database: Database, passwords: Passwords, throttle: Throttle) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._throttle = throttle
+
+    async def confirm(self, user_id: UUID, password: str, caller: Caller) -> User:
+        """The user. Raises `WrongPassword`, also for those who have no password; `TokenInvalid` for those who are gone;
+        as the throttle does after too many attempts.
+
+        Who changes the user for it compares the hash again: the password may be changed meanwhile.
+        """
+        async with self._database.begin() as session:
+            user = await session.get(User, user_id)
+        if user is None:
+            raise TokenInvalid
+        # Guessed here it is as good as guessed at the sign-in, so the attempts are counted together.
+        attempt = await self._throttle.attempt(user.email, caller.address)
+        if await self._passwords.verify(password, user.password_hash):
+            await attempt.succeeded()
+            return user
+        async with self._database.begin() as session:
+            audit.record(session, "password.refused", user_id, caller)
+        log.info("password.refused", user_id=str(user_id))
+        raise WrongPassword
