@@ -3,10 +3,9 @@
 This service opens its own transactions: what it must remember of a refusal has to outlast the refused request.
 """
 
-import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Literal, NoReturn
+from typing import ClassVar, NoReturn
 from uuid import UUID
 
 import structlog
@@ -34,18 +33,13 @@ from backend.services import audit
 from backend.services.listing import Listing
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
+from backend.services.rotation import IDLE_LIFETIME, rotate
 from backend.services.throttle import Throttle
 
 log = structlog.get_logger()
 
-IDLE_LIFETIME = timedelta(days=30)
-"""How long a session lasts unused."""
-
 ABSOLUTE_LIFETIME = timedelta(days=365)
 """How long a session lasts at most."""
-
-REUSE_GRACE = timedelta(seconds=10)
-"""How long after a rotation the parent token may be an honest race of two tabs, and not a theft."""
 
 _BY_EMAIL = Statement(select(User).where(func.lower(col(User.email)) == func.lower(bindparam("email", type_=String()))))
 _S = metadata.tables["sessions"].c
@@ -181,7 +175,7 @@ class SessionService:
         """
         token = RefreshToken.parse(text)
         async with self._database.begin() as session:
-            successor, stolen = await _rotate(session, token)
+            successor, stolen = await rotate(session, token)
             if stolen:
                 audit.record(session, "session.revoked", token.user_id, caller, token.session_id)
                 await self._revocations.end(session, [token.session_id])
@@ -269,36 +263,3 @@ async def _keep_renewed(session: AsyncSession, user: User, password_hash: str) -
     """Keep the dearer hash of the same password."""
     unseen = {"password_hash": password_hash, "updated_at": col(User.updated_at)}
     await session.exec(update(User).where(col(User.id) == user.id).values(unseen))
-
-
-async def _rotate(session: AsyncSession, token: RefreshToken) -> tuple[RefreshToken | None, bool]:
-    """The token's successor, if it is good for one, with the session moved on to it; and whether it was stolen."""
-    now = datetime.now(UTC)
-    current = await session.get(Session, (token.user_id, token.session_id), with_for_update=True)
-    if current is None or current.revoked_at is not None or min(current.idle_expires_at, current.expires_at) <= now:
-        return None, False
-    successor = token.successor(current.family_key)
-    match _standing(current, token, now):
-        case "current":
-            current.parent_hash, current.token_hash = current.token_hash, successor.hash()
-            current.rotated_at = now
-            current.idle_expires_at = now + IDLE_LIFETIME
-            return successor, False
-        case "racing":
-            return successor, False
-        case "spent":
-            current.revoked_at = now
-            return None, True
-        case "foreign":
-            return None, False
-
-
-def _standing(current: Session, token: RefreshToken, now: datetime) -> Literal["current", "racing", "spent", "foreign"]:
-    """What a token is to its session. One that was spent a while ago is a copy that somebody has: the family ends."""
-    if hmac.compare_digest(current.token_hash, token.hash()):
-        return "current"
-    if not token.is_of(current.family_key):
-        return "foreign"
-    is_parent = current.parent_hash is not None and hmac.compare_digest(current.parent_hash, token.hash())
-    just_now = current.rotated_at is not None and now - current.rotated_at <= REUSE_GRACE
-    return "racing" if is_parent and just_now else "spent"
