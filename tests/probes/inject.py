@@ -30,6 +30,9 @@ ALONE = {"id", "cursor", "If-Match", "If-None-Match"}
 OPTIONS = ["--batch", "--dbms=PostgreSQL", "--technique=BEUST", "--time-sec=3", "--timeout=10", "--retries=1"]
 OPTIONS += ["--flush-session", "--disable-coloring", "--ignore-code=*", "--skip-waf", "-v1"]
 
+# What would leave nothing to try the rest on: asked for with the wrong password.
+LAST = {"deleteMe"}
+
 
 @dataclass(frozen=True)
 class Field:
@@ -235,10 +238,11 @@ def main() -> int:
                 ]
                 for variant, chosen in variants:
                     person = account(server)
-                    plain = status(server, written(method, path, chosen, person, host=host, mark=""))
-                    person = account(server)
+                    plain = written(method, path, chosen, person, host=host, mark="")
+                    answered = status(server, plain)
+                    person = account(server) | ({"password": "no pass phrase of mine"} if name in LAST else {})
                     marked = written(method, path, chosen, person, host=host, mark=MARK)
-                    finding = Finding(variant, plain, marked.count(MARK))
+                    finding = Finding(variant, answered, marked.count(MARK) - plain.count(MARK))
                     waiting.append(pool.submit(probe, marked, variant, directory, arguments, finding))
         findings = [each.result() for each in waiting]
     bad = [each for each in findings if each.injectable or any(code.startswith("5") for code in each.statuses)]

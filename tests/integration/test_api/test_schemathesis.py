@@ -36,9 +36,10 @@ database = "none"
 max-examples = 30
 
 [checks.positive_data_acceptance]
-# A request may be well-formed and still ask for what is not there (404), not one's own (403), taken (409) or of
-# another version (412). The other documented refusals, 400 before all, must not meet what keeps the schema.
-expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412"]
+# A request may be well-formed and still ask for what is not there (404), not one's own (403), taken (409), of another
+# version (412), or too soon after wrong passwords (429). The other documented refusals, 400 before all, must not meet
+# what keeps the schema.
+expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "429"]
 
 [warnings]
 fail-on = true
