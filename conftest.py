@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.factories.clients",
     "tests.factories.queries",
     "tests.factories.redis",
+    "tests.factories.better_auth",
     "tests.factories.hashes",
     "tests.factories.edges",
 ]

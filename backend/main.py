@@ -13,6 +13,7 @@ from backend.api import openapi, problems, reference, scopes
 from backend.api.bodies import CheckedBodies
 from backend.api.fast_path import FastPath
 from backend.api.v1 import routers
+from backend.auth.issuers import Issuers
 from backend.auth.jwt_handler import AccessTokens
 from backend.auth.password import Passwords
 from backend.auth.personal_tokens import PersonalTokens
@@ -30,6 +31,7 @@ from backend.middleware.request_context import RequestContext
 from backend.services.access_tokens import AccessTokenService
 from backend.services.accounts import AccountService
 from backend.services.email_addresses import EmailAddressService
+from backend.services.identities import Identities
 from backend.services.letters import Letters
 from backend.services.mail_sender import MailSender, Send, by_smtp, to_log
 from backend.services.outbox import Outbox
@@ -71,7 +73,14 @@ def create_app(settings: Settings | None = None, *, embedded: bool = False) -> F
     personal = PersonalTokens()
     base = settings.link_base or f"http://{settings.host}:{settings.port}"
     send = _send(settings, embedded=embedded)
-    app = _application(database, tokens, personal, headers, letters=Letters(base), send=send, docs=settings.docs)
+    secret = settings.better_auth_secret
+    issuers = Issuers(
+        settings.issuers,
+        {settings.better_auth_url: secret.get_secret_value()} if settings.better_auth_url and secret else {},
+    )
+    app = _application(
+        database, tokens, personal, issuers, headers, letters=Letters(base), send=send, docs=settings.docs
+    )
     app.state.throttle = Throttle(
         database.fast,
         keys[0].encode(),
@@ -82,7 +91,7 @@ def create_app(settings: Settings | None = None, *, embedded: bool = False) -> F
     app.add_middleware(FastPath, application=app)
     if (rate := Rate.parse(settings.rate_limit)) is not None:
         app.add_middleware(RateLimits, rate=rate)
-    app.add_middleware(AuthMiddleware, tokens=tokens, personal=personal)
+    app.add_middleware(AuthMiddleware, tokens=tokens, personal=personal, issuers=issuers if settings.issuers else None)
     app.add_middleware(
         RequestContext,
         headers=headers,
@@ -118,6 +127,7 @@ def _application(
     database: Database,
     tokens: AccessTokens,
     personal: PersonalTokens,
+    issuers: Issuers,
     headers: AnswerHeaders,
     *,
     letters: Letters,
@@ -131,6 +141,7 @@ def _application(
         app.state.revocations = revocations = Revocations(database.fast)
         app.state.accounts = AccountService(database, passwords, revocations)
         app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
+        app.state.identities = Identities(database, revocations)
         outbox, throttle = Outbox(configured=send is not None), app.state.throttle
         app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
         app.state.passwords = PasswordService(database, passwords, revocations, throttle, outbox)
@@ -146,6 +157,7 @@ def _application(
             await mail.stop()
         passwords.close()
         await app.state.throttle.close()
+        await issuers.close()
         await database.close()
 
     app = FastAPI(

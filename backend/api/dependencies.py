@@ -10,11 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backend.api import scopes
-from backend.auth.principal import Caller, PresentedToken, Principal
+from backend.auth.principal import Caller, ForeignSubject, PresentedToken, Principal
 from backend.database.fast_lane import FastLane
 from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
 from backend.domain.preconditions import Expected
 from backend.services.access_tokens import AccessTokenService
+from backend.services.identities import Identities
 from backend.utils.validators import Id
 
 LONGEST_DEVICE = 255
@@ -33,7 +34,7 @@ class NotYours(Forbidden):
 async def identity(request: Request) -> Principal:
     """Who is asking. Raises what is wrong with their token, that its grant has ended, or that it may not do this."""
     state = request.scope["state"]
-    found: Principal | PresentedToken | DonewellError = state["identity"]
+    found: Principal | PresentedToken | ForeignSubject | DonewellError = state["identity"]
     if not isinstance(found, Principal):
         found = state["identity"] = await _found(request, found)
     await request.app.state.revocations.check(found)
@@ -42,10 +43,13 @@ async def identity(request: Request) -> Principal:
     return found
 
 
-async def _found(request: Request, presented: PresentedToken | DonewellError) -> Principal:
+async def _found(request: Request, presented: PresentedToken | ForeignSubject | DonewellError) -> Principal:
     """Who it is of whom the database knows."""
     if isinstance(presented, DonewellError):
         raise presented
+    if isinstance(presented, ForeignSubject):
+        identities: Identities = request.app.state.identities
+        return identities.known(presented) or await identities.find(presented, await caller(request))
     tokens: AccessTokenService = request.app.state.access_tokens
     return await tokens.find(presented)
 

@@ -79,7 +79,7 @@ class AccessTokens:
                 raise TokenInvalid
             return Principal(UUID(claims["sub"]), UUID(claims["sid"]), int(claims["exp"]))
         except jwt.InvalidTokenError as error:
-            raise _refusal(error) from error
+            raise refusal_of(error) from error
         except (ValueError, TypeError, OverflowError, AttributeError) as error:  # UUID and int, given anything
             raise TokenInvalid from error
 
@@ -92,7 +92,8 @@ class AccessTokens:
         return key
 
 
-def _refusal(error: jwt.InvalidTokenError) -> TokenRefused:
+def refusal_of(error: jwt.InvalidTokenError) -> TokenRefused:
+    """What a token is refused with that PyJWT does not take."""
     # In this order: PyJWT files a wrong signature under the errors of decoding.
     if isinstance(error, jwt.InvalidSignatureError | jwt.InvalidAlgorithmError):
         return TokenForged()

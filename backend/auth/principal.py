@@ -44,6 +44,19 @@ class PresentedToken:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ForeignSubject:
+    """Whom another issuer's verified token is about, until `expires_at` (Unix seconds); `name` as the token gives it.
+
+    Who that is here, the database knows.
+    """
+
+    issuer: str
+    subject: str
+    expires_at: int
+    name: str | None
+
+
 class TokenMissing(Unauthenticated):
     code = "token_missing"
     title = "Sign in first: send an access token as `Authorization: Bearer …`"

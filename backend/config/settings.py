@@ -2,9 +2,18 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -14,6 +23,7 @@ from pydantic_settings import (
 )
 
 from backend.config.addresses import BaseUrl, Hosts, Networks, Origins
+from backend.config.issuers import BetterAuthUrl, TrustedIssuer, TrustedIssuers, better_auth
 from backend.config.mail import SmtpServer, sender
 from backend.config.rates import Rate
 
@@ -114,6 +124,15 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     """Where attempts to sign in are counted: `redis://`, `rediss://` or `redis+unix://`. Without it, in PostgreSQL."""
 
+    better_auth_url: BetterAuthUrl | None = None
+    """The base URL of a Better Auth server whose tokens are taken: their issuer and audience, its keys below it."""
+
+    better_auth_secret: SecretStr | None = None
+    """The key of HS256 tokens that a frontend makes in the name of `better_auth_url`, at least 32 bytes."""
+
+    trusted_issuers: TrustedIssuers | None = None
+    """Others whose tokens are taken: each with its name, the URL of its keys and the audience that it names for us."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
 
@@ -137,15 +156,20 @@ class Settings(BaseSettings):
             raise ValueError("needs the Redis client, which is not installed: pip install 'donewell[redis]'")
         return url
 
-    @field_validator("jwt_secret")
+    @property
+    def issuers(self) -> tuple[TrustedIssuer, ...]:
+        """All whose tokens are taken besides ours."""
+        return (*([better_auth(self.better_auth_url)] if self.better_auth_url else ()), *(self.trusted_issuers or ()))
+
+    @field_validator("jwt_secret", "better_auth_secret")
     @classmethod
-    def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _strong(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if secret is None:
             return None
         value = secret.get_secret_value()
         if len(value.encode()) < MINIMUM_SECRET_BYTES or len(set(value)) < MINIMUM_DISTINCT_CHARACTERS:
             raise ValueError(
-                f"JWT_SECRET is too weak: give at least {MINIMUM_SECRET_BYTES} random bytes,"
+                f"{str(info.field_name).upper()} is too weak: give at least {MINIMUM_SECRET_BYTES} random bytes,"
                 " for example the output of `openssl rand -hex 32`"
             )
         return secret
@@ -190,6 +214,17 @@ class Settings(BaseSettings):
         """The settings that `SMTP_URL` needs and that are not there."""
         needed = {"MAIL_FROM": self.mail_from, "PUBLIC_URL": self.link_base}
         return [name for name, value in needed.items() if value is None] if self.smtp_url is not None else []
+
+    @model_validator(mode="after")
+    def _each_issuer_for_itself(self) -> Self:
+        if self.better_auth_secret is not None:
+            if self.better_auth_url is None:
+                raise ValueError("BETTER_AUTH_SECRET needs BETTER_AUTH_URL, which its tokens must name: set both")
+            if self.better_auth_secret == self.jwt_secret:
+                raise ValueError("BETTER_AUTH_SECRET must not be JWT_SECRET: who has one could be anybody")
+        if self.better_auth_url in {issuer.issuer for issuer in self.trusted_issuers or ()}:
+            raise ValueError("TRUSTED_ISSUERS names BETTER_AUTH_URL again: leave one of them out")
+        return self
 
     @field_validator("database_url", "database_url_unpooled")
     @classmethod

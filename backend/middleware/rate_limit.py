@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.problems import domain_problem
-from backend.auth.principal import Principal
+from backend.auth.principal import ForeignSubject, Principal
 from backend.config.rates import Rate
 from backend.domain.errors import RateLimited
 from backend.domain.throttling import network_of
@@ -89,6 +89,8 @@ def _who(scope: Scope) -> tuple[bytes, str]:
     identity = scope["state"].get("identity")
     if isinstance(identity, Principal):
         return b"user", identity.subject
+    if isinstance(identity, ForeignSubject):
+        return b"user", f"{identity.issuer} {identity.subject}"  # no issuer has a space in it
     # A token that names nobody yet is no reason to count anew: anyone can make up another one.
     client = scope.get("client")
     return b"address", network_of(client[0]) if client else ""

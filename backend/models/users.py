@@ -14,13 +14,13 @@ ONE_ACCOUNT_AN_ADDRESS = "users_lower_email_key"
 
 
 class User(Timestamped, table=True):
-    """A person with an account. `password_hash` is null for those who sign in elsewhere."""
+    """A person with an account. `email` and `password_hash` are null for those who sign in elsewhere."""
 
     __tablename__: ClassVar[str] = "users"
     __table_args__ = (Index(ONE_ACCOUNT_AN_ADDRESS, func.lower(text("email")), unique=True),)
 
     id: UUID = Field(primary_key=True)
-    email: str
+    email: str | None = None
     name: str
     password_hash: str | None = Field(default=None, sa_column_kwargs=SECRET)
     time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})

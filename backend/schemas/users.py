@@ -48,7 +48,7 @@ class UserRead(ResponseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [USER_EXAMPLE]})
 
     id: UUID
-    email: str
+    email: str | None = Field(description="Null for those who sign in elsewhere")
     name: str
     time_zone: str
     email_verified_at: AwareDatetime | None

@@ -39,7 +39,7 @@ class CurrentPassword:
         if user is None:
             raise TokenInvalid
         # Guessed here it is as good as guessed at the sign-in, so the attempts are counted together.
-        attempt = await self._throttle.attempt(user.email, caller.address)
+        attempt = await self._throttle.attempt(user.email or str(user_id), caller.address)
         if await self._passwords.verify(password, user.password_hash):
             await attempt.succeeded()
             return user

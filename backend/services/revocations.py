@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.auth.principal import Principal, TokenRevoked
 from backend.database.fast_lane import FastLane, Statement
 from backend.models.access_tokens import AccessToken
+from backend.models.identities import Identity
 from backend.models.revocations import Revocation
 from backend.models.sessions import Session
 
@@ -90,7 +91,8 @@ class Revocations:
         # Removed, for what has only ended is forgotten after a while.
         mine = col(AccessToken.user_id) == user_id
         tokens = delete(AccessToken).where(mine).returning(col(AccessToken.id)).cte("tokens")
-        ended = union_all(select(sessions.c.id), select(tokens.c.id)).subquery()
+        identities = select(col(Identity.id)).where(col(Identity.user_id) == user_id)
+        ended = union_all(select(sessions.c.id), select(tokens.c.id), identities).subquery()
         await self.end(session, (await session.exec(sqlmodel.select(ended.c.id))).all())
 
     def _add(self, grant_ids: Collection[UUID]) -> None:

@@ -78,6 +78,11 @@ class SessionNotFound(NotFound):
     title = "There is no such session, or it has ended"
 
 
+class SignedInElsewhere(Forbidden):
+    code = "signed_in_elsewhere"
+    title = "There is no session of ours to end: sign out where you signed in"
+
+
 class InvalidTokenRequest(InvalidInput):
     code = "invalid_token_request"
     title = "The token request is not valid"
@@ -199,7 +204,9 @@ class SessionService:
         log.info("session.closed", session_id=str(session_id))
 
     async def sign_out(self, who: Principal, caller: Caller) -> None:
-        """End the session that the access token is of. Ending it twice is no error."""
+        """End the session that the access token is of. Ending it twice is no error. Raises `SignedInElsewhere`."""
+        if who.kind != "session":
+            raise SignedInElsewhere
         async with self._database.begin() as session:
             await self._end(session, who.user_id, who.grant_id, caller)
         log.info("session.closed", session_id=str(who.grant_id))

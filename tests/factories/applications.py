@@ -18,6 +18,10 @@ from tests.factories.mailboxes import MailServer, settings_of
 
 SECRET = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 
+FRONTEND = "https://app.example.com"
+FRONTEND_SECRET = "c41e0a7d93f5b8264d7a1e0c95f3b286"
+"""A frontend that makes tokens with a secret that it shares with us: people who sign in elsewhere come with these."""
+
 
 def settings_for(database_url: str, **others: Any) -> Settings:
     """Settings that owe nothing to the environment of whoever runs the tests."""
@@ -26,8 +30,7 @@ def settings_for(database_url: str, **others: Any) -> Settings:
         _env_prefix="tests_take_none_",
         database_url=database_url,
         jwt_secret=SECRET,
-        log_format="json",
-        **others,
+        **{"log_format": "json", "better_auth_url": FRONTEND, "better_auth_secret": FRONTEND_SECRET, **others},
     )
 
 

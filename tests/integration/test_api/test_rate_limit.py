@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for, sign_up
+from tests.factories.issuers import token_of_the_frontend
 from tests.integration.test_api.answers import ME, TASKS, answered, problem
 
 type Limited = Callable[[str], AbstractAsyncContextManager[FastAPI]]
@@ -74,6 +75,15 @@ async def test_users_do_not_count_for_each_other_nor_for_their_address(limited: 
         problem(await ada.get(ME), 429, "rate_limited")
         assert (await grace.get(ME)).status_code == 200
         assert left(await nobody.get(ME))[1] == '"address";r=1;t=30'
+
+
+async def test_who_signs_in_elsewhere_is_counted_like_any_other_user(limited: Limited) -> None:
+    ada, grace = ({"Authorization": f"Bearer {token_of_the_frontend()}"} for _ in range(2))
+    async with limited("2/minute") as app, client_for(app) as frontend:
+        for _ in range(2):
+            assert (await frontend.get(ME, headers=ada)).status_code == 200
+        problem(await frontend.get(ME, headers=ada), 429, "rate_limited")
+        assert left(await frontend.get(ME, headers=grace)) == ('"user";q=2;w=60', '"user";r=1;t=30')
 
 
 @pytest.mark.parametrize(

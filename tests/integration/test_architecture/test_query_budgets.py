@@ -18,7 +18,7 @@ BUDGETS: Mapping[str, int] = {
     "delete_task": 1,
     "get_me": 1,
     "delete_me": 4,
-    "export_me": 9,
+    "export_me": 10,
     "update_me": 3,
     "register_user": 7,
     "login": 13,

@@ -41,6 +41,9 @@ USERS = """
         INSERT INTO tasks (user_id, id, revision, title)
         SELECT id, uuidv7(), 1, 'Water the plants' FROM users WHERE get_byte(uuid_send(id), 15) < 128
     ),
+    known AS (
+        INSERT INTO identities (user_id, id, issuer, subject) SELECT id, uuidv7(), 'https://example.com', id FROM users
+    ),
     audited AS (INSERT INTO audit_log (user_id, id, event) SELECT id, uuidv7(), 'session.opened' FROM users)
     INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at)
     SELECT id, uuidv7(), '\\x00', '\\x00', now(), now() FROM users

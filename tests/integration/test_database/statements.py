@@ -78,6 +78,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         *AUDITED,
         "select access_tokens: access_tokens_pkey",
         "select audit_log: audit_log_pkey",
+        "select identities: identities_pkey",
         "select mails: mails_waiting_key",
         "select one_time_tokens: one_time_tokens_pkey",
         "select revisions: revisions_pkey",

@@ -210,6 +210,7 @@ async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) ->
         "delete users",
         "delete access_tokens",
         "delete audit_log",
+        "delete identities",
         "delete mails",
         "delete one_time_tokens",
         "select users",

@@ -22,7 +22,8 @@ from backend.auth.jwt_handler import AUDIENCE, ISSUER, AccessTokens
 from backend.auth.keys import Key
 from backend.auth.principal import TokenForged, TokenInvalid, TokenRefused
 from tests.factories.applications import SECRET
-from tests.unit.test_auth.forge import SESSION, USER, base64, claims, token
+from tests.factories.issuers import SigningKey, base64
+from tests.unit.test_auth.issuing import OURS, SESSION, USER
 
 OTHER_SECRET = "another secret of at least 32 bytes"
 
@@ -39,6 +40,11 @@ def public_pem(private: str) -> str:
 
 PRIVATE, OTHER_PRIVATE = pem(Ed25519PrivateKey.generate()), pem(Ed25519PrivateKey.generate())
 KINDS = pytest.mark.parametrize("key", [SECRET, PRIVATE], ids=["HS256", "EdDSA"])
+
+
+def token(secret: str = SECRET, **header: Any) -> str:
+    """What a good token says, signed with a secret; it names no key unless it is told to."""
+    return SigningKey("HS256", secret.encode()).token(OURS.claims(), **{**OURS.header, "kid": ..., **header})
 
 
 def takes(verifier: AccessTokens, text: str) -> bool:
@@ -91,7 +97,7 @@ def test_nothing_secret_is_among_the_public_keys() -> None:
 
 
 def test_a_token_without_a_key_id_is_one_of_the_secret() -> None:
-    text = token(claims())
+    text = token()
 
     assert takes(AccessTokens(PRIVATE, SECRET), text)
     assert not takes(AccessTokens(PRIVATE), text)
@@ -101,7 +107,7 @@ def test_a_token_without_a_key_id_is_one_of_the_secret() -> None:
 @pytest.mark.parametrize("named", [True, False], ids=["kid", "no kid"])
 def test_a_public_key_is_no_secret(as_secret: str, *, named: bool) -> None:
     header = {"kid": Key.parse(PRIVATE).id} if named else {}
-    forged = token(claims(), as_secret, **header)
+    forged = token(as_secret, **header)
 
     with pytest.raises(TokenForged):
         AccessTokens(PRIVATE).identify(forged)
@@ -110,7 +116,7 @@ def test_a_public_key_is_no_secret(as_secret: str, *, named: bool) -> None:
 def test_a_key_is_for_its_algorithm_alone() -> None:
     for alg in ("HS256", "HS512", "none", "ES256"):
         with pytest.raises(TokenForged):
-            AccessTokens(PRIVATE, SECRET).identify(token(claims(), alg=alg, kid=Key.parse(PRIVATE).id))
+            AccessTokens(PRIVATE, SECRET).identify(token(alg=alg, kid=Key.parse(PRIVATE).id))
 
 
 INJECTED = ["", "../../../../dev/null", "' OR 1=1 --", "x" * 100_000, "\0", Key.parse(OTHER_SECRET).id]
@@ -120,13 +126,13 @@ INJECTED = ["", "../../../../dev/null", "' OR 1=1 --", "x" * 100_000, "\0", Key.
 @pytest.mark.parametrize("secret", [SECRET, ""], ids=["our secret", "an empty secret"])
 def test_a_key_id_that_is_not_ours_leads_nowhere(kid: str, secret: str) -> None:
     with pytest.raises(TokenForged):
-        AccessTokens(SECRET).identify(token(claims(), secret, kid=kid))
+        AccessTokens(SECRET).identify(token(secret, kid=kid))
 
 
 @pytest.mark.parametrize("kid", [1, None, [], {"$ne": None}, True], ids=repr)
 def test_a_key_id_that_is_no_text_is_refused(kid: Any) -> None:
     with pytest.raises(TokenInvalid):
-        AccessTokens(SECRET).identify(token(claims(), kid=kid))
+        AccessTokens(SECRET).identify(token(kid=kid))
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u", "x5c", "jwk"])
@@ -139,7 +145,7 @@ def test_a_key_that_comes_with_the_token_is_not_looked_at(name: str) -> None:
         "jwk": {"kty": "oct", "k": base64(OTHER_SECRET.encode())},
     }
     with pytest.raises(TokenForged):
-        AccessTokens(SECRET).identify(token(claims(), OTHER_SECRET, **{name: brought[name]}))
+        AccessTokens(SECRET).identify(token(OTHER_SECRET, **{name: brought[name]}))
 
 
 @given(st.text(min_size=32), st.text(min_size=32))

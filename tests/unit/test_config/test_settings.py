@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import os
 import re
 import traceback
@@ -22,11 +23,13 @@ URL = "postgresql://ada:hunter2hunter2@db.example.com/tasks"
 REDIS = "redis://ada:hunter2hunter2@redis.example.com/0"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIA==\\n-----END PRIVATE KEY-----"
 SMTP = "smtp://ada:hunter2hunter2@mail.example.com:2525"
+BETTER_AUTH = "7d0b94c2e6a13f58c9e2471ab06d53f8"
 VALUES = {
     "smtp_url": SMTP,
     "jwt_secret": STRONG,
     "jwt_private_key": PRIVATE_KEY,
     "jwt_previous_keys": f"{OTHER}, {PRIVATE_KEY}",
+    "better_auth_secret": BETTER_AUTH,
     "database_url": URL,
     "database_url_unpooled": URL,
     "redis_url": REDIS,
@@ -36,10 +39,13 @@ OTHERS = {
     "jwt_secret": OTHER,
     "jwt_private_key": PRIVATE_KEY + "2",
     "jwt_previous_keys": OTHER,
+    "better_auth_secret": OTHER,
     "database_url": URL + "2",
     "database_url_unpooled": URL + "2",
     "redis_url": REDIS + "2",
 }
+NEEDS = {"better_auth_secret": {"better_auth_url": "https://app.example.com"}}
+"""What else has to be set with a secret."""
 SECRETS = sorted(VALUES)
 
 type Set = Callable[..., None]
@@ -106,6 +112,10 @@ def test_without_any_setting_there_is_a_server_for_this_machine_alone() -> None:
         ("docs", "off", False),
         ("docs", "true", True),
         ("jwt_secret", STRONG, STRONG),
+        ("better_auth_url", "https://App.example.com/", "https://app.example.com"),
+        ("better_auth_url", "http://localhost:3000", "http://localhost:3000"),
+        ("better_auth_url", "http://[::1]:3000", "http://[::1]:3000"),
+        ("trusted_issuers", "[]", ()),
         ("log_level", "warning", "warning"),
         ("log_format", "pretty", "pretty"),
     ],
@@ -152,6 +162,20 @@ def test_an_empty_variable_is_one_that_is_not_set(environment: Set, name: str) -
         ),
         *(("cors_origins", origins) for origins in ("https://*.example.com", "https://a@b", "https://a b")),
         ("docs", "maybe"),
+        ("better_auth_url", "app.example.com"),
+        ("better_auth_url", "ftp://app.example.com"),
+        ("better_auth_url", "http://app.example.com"),
+        ("better_auth_url", "http://127.0.0.1.example.com"),
+        ("better_auth_url", "http://localhost.example.com"),
+        ("better_auth_url", "https://ada@app.example.com"),
+        ("better_auth_url", "https://app.example.com/auth"),
+        ("better_auth_url", "https://app.example.com?x"),
+        ("better_auth_url", "https://app.example.com#x"),
+        ("better_auth_url", "https://app.example.com:port"),
+        ("better_auth_url", "https://app example.com"),
+        ("better_auth_url", "https://"),
+        ("trusted_issuers", "https://login.example.com"),
+        ("trusted_issuers", "{}"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("database_url", "mysql://db/tasks"),
@@ -167,6 +191,69 @@ def test_a_setting_that_cannot_be_right_is_refused_by_name(environment: Set, nam
     with pytest.raises(ValidationError) as refusal:
         Settings()
     assert [fault["loc"] for fault in refusal.value.errors()] == [(name,)]
+
+
+ISSUER = {
+    "issuer": "https://login.example.com/realms/x",
+    "jwks_url": "https://login.example.com/realms/x/keys?v=1",
+    "audience": "tasks",
+}
+
+
+def test_an_issuer_is_trusted_for_what_is_said_of_it(environment: Set) -> None:
+    other = {**ISSUER, "issuer": "other", "jwks_url": "http://127.0.0.1:8080/keys", "algorithms": ["RS256"]}
+    environment(trusted_issuers=json.dumps([ISSUER, other]), better_auth_url="https://app.example.com")
+
+    first, second, third = Settings().issuers
+    assert first.model_dump() == {
+        "issuer": "https://app.example.com",
+        "jwks_url": "https://app.example.com/api/auth/jwks",
+        "audience": "https://app.example.com",
+        "algorithms": ("EdDSA", "ES256", "RS256"),
+    }
+    assert second.model_dump() == {**ISSUER, "algorithms": ("EdDSA", "ES256", "RS256")}
+    assert third.model_dump() == {**other, "algorithms": ("RS256",)}
+
+
+@pytest.mark.parametrize(
+    ("issuers", "fault"),
+    [
+        ([{**ISSUER, "jwks_url": "http://login.example.com/keys"}], "must be an https URL"),
+        ([{**ISSUER, "jwks_url": "file:///etc/passwd"}], "must be a URL"),
+        ([{**ISSUER, "jwks_url": "http://[::1"}], "must be a URL"),
+        ([{**ISSUER, "jwks_url": "https://login.example.com/ä"}], "must be a URL"),
+        ([{**ISSUER, "issuer": ""}], "at least 1 character"),
+        ([{**ISSUER, "audience": "with space"}], "should match pattern"),
+        ([{**ISSUER, "algorithms": ["HS256"]}], "'EdDSA', 'ES256' or 'RS256'"),
+        ([{**ISSUER, "algorithms": ["none"]}], "'EdDSA', 'ES256' or 'RS256'"),
+        ([{**ISSUER, "algorithms": []}], "at least 1 item"),
+        ([{**ISSUER, "secret": "x"}], "not permitted"),
+        ([{"issuer": "x"}], "Field required"),
+        ([ISSUER, ISSUER], "names an issuer twice"),
+        ([{**ISSUER, "issuer": "https://app.example.com"}], "names BETTER_AUTH_URL again"),
+        ([7], "valid dictionary"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_issuer_that_cannot_be_trusted_is_refused(environment: Set, issuers: Any, fault: str) -> None:
+    environment(trusted_issuers=json.dumps(issuers), better_auth_url="https://app.example.com")
+
+    with pytest.raises(ValidationError, match=re.escape(fault)):
+        Settings()
+
+
+def test_the_secret_shared_with_a_frontend_is_for_one_issuer_and_not_ours(environment: Set) -> None:
+    environment(better_auth_secret=STRONG)
+    with pytest.raises(ValidationError, match="BETTER_AUTH_SECRET needs BETTER_AUTH_URL"):
+        Settings()
+
+    environment(better_auth_url="https://app.example.com", jwt_secret=STRONG)
+    with pytest.raises(ValidationError, match="BETTER_AUTH_SECRET must not be JWT_SECRET"):
+        Settings()
+
+    environment(better_auth_secret="secret")
+    with pytest.raises(ValidationError, match="BETTER_AUTH_SECRET is too weak"):
+        Settings()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +287,7 @@ def test_a_weak_secret_is_refused_with_what_to_do(environment: Set, secret: str,
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("around", ["", "\n", "\r\n", "  \n\n"])
 def test_a_secret_is_read_from_the_file_that_is_named(environment: Set, tmp_path: Path, name: str, around: str) -> None:
-    environment(**{f"{name}_file": file(tmp_path, VALUES[name] + around)})
+    environment(**{f"{name}_file": file(tmp_path, VALUES[name] + around)}, **NEEDS.get(name, {}))
 
     assert revealed(getattr(Settings(), name)) == VALUES[name]
 
@@ -230,6 +317,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(environment: Set, tmp_pat
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_variable_goes_before_a_file_and_a_file_before_dotenv(environment: Set, tmp_path: Path, name: str) -> None:
+    environment(**NEEDS.get(name, {}))
     (tmp_path / ".env").write_text(f"{name.upper()}={VALUES[name]}3")
     assert revealed(getattr(Settings(), name)) == VALUES[name] + "3"
 
@@ -260,15 +348,16 @@ def shown(settings: Settings) -> str:
 
 
 def test_no_secret_is_shown(environment: Set) -> None:
-    environment(**VALUES)
+    environment(**VALUES, **NEEDS["better_auth_secret"])
 
-    assert not any(secret in shown(Settings()) for secret in (STRONG, URL, "hunter2"))
+    assert not any(secret in shown(Settings()) for secret in (STRONG, BETTER_AUTH, URL, "hunter2"))
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("jwt_secret", "hunter2"),
+        ("better_auth_secret", "hunter2"),
         ("database_url", "mysql://ada:hunter2@db.example.com/tasks"),
         ("database_url_unpooled", "ada:hunter2@db.example.com/tasks"),
     ],

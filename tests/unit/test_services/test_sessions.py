@@ -294,7 +294,7 @@ async def test_a_password_that_is_changed_while_it_is_verified_opens_no_session(
 
     monkeypatch.setattr(Passwords, "verify", verified_too_late)
     with pytest.raises(InvalidCredentials):
-        await sign_in(sessions, registered.user.email)
+        await sign_in(sessions, registered.user.email or "")
 
     rows = await execute(database, "SELECT id FROM sessions WHERE user_id = :id", id=registered.user.id)
     assert len(rows.all()) == 1, "the one of the registration"

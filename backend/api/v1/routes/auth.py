@@ -21,6 +21,7 @@ from backend.services.sessions import (
     InvalidTokenRequest,
     SessionNotFound,
     SessionService,
+    SignedInElsewhere,
     UnsupportedGrantType,
 )
 
@@ -64,7 +65,7 @@ async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], calle
     return Tokens.model_validate(signed_in, from_attributes=True)
 
 
-@router.post("/logout", status_code=204, responses=problems(401))
+@router.post("/logout", status_code=204, responses=problems(401, SignedInElsewhere))
 async def logout(sessions: Sessions, who: Identity, caller: CallerDep) -> Response:
     """End this session. Its refresh token is worth nothing any more, nor, within seconds, are its access tokens."""
     await sessions.sign_out(who, caller)

@@ -1,0 +1,46 @@
+"""People who sign in elsewhere may do what others may, leave for good, and be locked out."""
+
+import pytest
+
+from tests.factories.clients import Client
+from tests.factories.issuers import token_of_the_frontend
+from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, problem
+
+
+@pytest.fixture
+def elsewhere(anonymous: Client) -> Client:
+    """Somebody whom the frontend has signed in, and who is new here."""
+    anonymous.headers["Authorization"] = f"Bearer {token_of_the_frontend(name='Ada')}"
+    return anonymous
+
+
+async def test_they_have_a_profile_and_tasks(elsewhere: Client) -> None:
+    me = answered(await elsewhere.get(ME))
+    task = answered(await elsewhere.post(TASKS, json={"title": "Water the plants"}), 201)
+    renamed = answered(await elsewhere.patch(ME, json={"name": "Grace"}))
+
+    assert (me["name"], me["email"], renamed["name"]) == ("Ada", None, "Grace")
+    assert answered(await elsewhere.get(f"/api/v1/users/{me['id']}/tasks")) == [task]
+
+
+async def test_there_is_no_session_to_sign_out_of(elsewhere: Client) -> None:
+    problem(await elsewhere.post(LOGOUT), 403, "signed_in_elsewhere")
+
+    assert (await elsewhere.get(ME)).status_code == 200
+
+
+async def test_who_leaves_for_good_does_not_come_back_with_the_token_at_hand(elsewhere: Client) -> None:
+    user_id = answered(await elsewhere.get(ME))["id"]
+    await elsewhere.post(TASKS, json={"title": "Water the plants"})
+    assert (await elsewhere.delete(ME)).status_code == 204
+
+    for method, path in (("GET", ME), ("GET", TASKS), ("POST", TASKS)):
+        problem(await elsewhere.request(method, path, json={"title": "x"}), 401, "token_revoked")
+    left = "SELECT count(*) FROM users WHERE id = $1::uuid"
+    assert (await elsewhere.app.state.database.fast.run(left, user_id))[0]["count"] == 0
+
+
+async def test_a_token_of_the_frontend_that_has_expired_is_refused(anonymous: Client) -> None:
+    anonymous.headers["Authorization"] = f"Bearer {token_of_the_frontend(exp=1)}"
+
+    problem(await anonymous.get(ME), 401, "token_expired")
