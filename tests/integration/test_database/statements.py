@@ -34,7 +34,7 @@ LINKS_WITHDRAWN = {"delete mails: mails_waiting_key", "delete one_time_tokens: o
 PASSWORD_SET = {
     "update users: users_pkey",
     *LINKS_WITHDRAWN,
-    "update sessions, delete access_tokens: access_tokens_listing_idx, sessions_listing_idx",
+    "update sessions, delete access_tokens: access_tokens_listing_idx, identities_pkey, sessions_listing_idx",
     "insert revocations",
     "insert mails",
     *AUDITED,
