@@ -38,8 +38,8 @@ class CurrentPassword:
             user = await session.get(User, user_id)
         if user is None:
             raise TokenInvalid
-        # Guessed here it is as good as guessed at the sign-in, so the attempts are counted together.
-        attempt = await self._throttle.attempt(user.email or str(user_id), caller.address)
+        # Not by the address, as at the sign-in: whoever has stolen a session must not keep its owner from signing in.
+        attempt = await self._throttle.attempt(str(user_id), caller.address)
         if await self._passwords.verify(password, user.password_hash):
             await attempt.succeeded()
             return user

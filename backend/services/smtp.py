@@ -1,5 +1,6 @@
 """Handing a letter to a mail server. Importing it takes 120 ms, which only those who send a mail should pay."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -24,23 +25,29 @@ async def hand_in(letter: Letter, server: SmtpServer, sender: str) -> None:
     Raises `AddressRefused`, or, when another attempt may succeed, what the library or the network raises.
     """
     domain = parseaddr(sender)[1].rpartition("@")[2]
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        use_tls=server.tls == "implicit",
+        start_tls=server.tls == "starttls",
+        timeout=STEP_TIMEOUT,
+        # Else the library asks the resolver for our name, and blocks meanwhile.
+        local_hostname=domain,
+    )
     try:
-        await aiosmtplib.send(
-            message_of(letter, sender, domain),
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.tls == "implicit",
-            start_tls=server.tls == "starttls",
-            timeout=STEP_TIMEOUT,
-            # Else the library asks the resolver for our name, and blocks meanwhile.
-            local_hostname=domain,
-        )
+        await client.connect()
+        await client.send_message(message_of(letter, sender, domain))
+        with suppress(aiosmtplib.SMTPException):  # it has the letter, whatever it says to our farewell
+            await client.quit()
     except aiosmtplib.SMTPRecipientsRefused as refusal:
         if all(recipient.code >= PERMANENT for recipient in refusal.recipients):
             raise AddressRefused from refusal
         raise
+    finally:
+        # Not the library's own context manager: it says farewell to servers that have stopped answering.
+        client.close()
 
 
 def message_of(letter: Letter, sender: str, domain: str) -> EmailMessage:

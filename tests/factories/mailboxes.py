@@ -16,6 +16,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 MAIL_FROM = "Tasks <no-reply@donewell.test>"
 APP_URL = "https://app.donewell.test"
 
+SILENCE, HANG_UP, SLOWLY = "silence", "hang up", "250 slowly"
+"""What a mail server may do besides answering."""
+
 LIMIT = 20
 """Seconds after which a mail that should come has not."""
 
@@ -45,11 +48,16 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, smtp: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.attempts += 1
+        self.came.set()
         answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer == "silence":
+        if answer == SILENCE:
             await asyncio.sleep(LIMIT)
+        if answer == SLOWLY:
+            await asyncio.sleep(0.3)
+        if answer == HANG_UP and smtp.transport is not None:
+            smtp.transport.close()
         if answer.startswith("250"):
             assert isinstance(envelope.original_content, bytes)
             message = message_from_bytes(envelope.original_content, policy=policy.default)
