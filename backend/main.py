@@ -30,6 +30,7 @@ from backend.middleware.rate_limit import RateLimits
 from backend.middleware.request_context import RequestContext
 from backend.services.access_tokens import AccessTokenService
 from backend.services.accounts import AccountService
+from backend.services.current_password import CurrentPassword
 from backend.services.email_addresses import EmailAddressService
 from backend.services.identities import Identities
 from backend.services.letters import Letters
@@ -139,10 +140,10 @@ def _application(
         passwords = Passwords()
         await database.open()
         app.state.revocations = revocations = Revocations(database.fast)
-        app.state.accounts = AccountService(database, passwords, revocations)
         app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
         app.state.identities = Identities(database, revocations)
         outbox, throttle = Outbox(configured=send is not None), app.state.throttle
+        app.state.accounts = AccountService(database, revocations, CurrentPassword(database, passwords, throttle))
         app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
         app.state.passwords = PasswordService(database, passwords, revocations, throttle, outbox)
         app.state.email_addresses = EmailAddressService(database, passwords, throttle, outbox)

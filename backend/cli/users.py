@@ -15,7 +15,7 @@ from backend.process import Refusal, Signals
 
 if TYPE_CHECKING:
     from backend.config.settings import Settings
-    from backend.services.accounts import AccountService
+    from backend.services.lockouts import Lockouts
 
 users = typer.Typer(help="Lock accounts out, and let them in again.")
 
@@ -25,22 +25,22 @@ Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address of th
 @users.command()
 def disable(email: Address) -> None:
     """Lock a user out: every session and token of theirs ends within seconds, and signing in is refused."""
-    typer.echo(f"disabled {_done(lambda accounts: accounts.disable(email))}")
+    typer.echo(f"disabled {_done(lambda lockouts: lockouts.disable(email))}")
 
 
 @users.command()
 def enable(email: Address) -> None:
     """Let a user sign in again. What ended stays so."""
-    typer.echo(f"enabled {_done(lambda accounts: accounts.enable(email))}")
+    typer.echo(f"enabled {_done(lambda lockouts: lockouts.enable(email))}")
 
 
-def _done(work: Callable[[AccountService], Awaitable[UUID | None]]) -> UUID:
+def _done(work: Callable[[Lockouts], Awaitable[UUID | None]]) -> UUID:
     from backend.domain.errors import DatabaseUnavailable
 
     settings = settings_of_environment()
     with _database_url(settings) as url:
         try:
-            user_id = asyncio.run(_with_accounts(settings, url, work))
+            user_id = asyncio.run(_with_lockouts(settings, url, work))
         except DatabaseUnavailable as error:
             raise Refusal("The database cannot be reached: check DATABASE_URL, or start donewell") from error
     if user_id is None:
@@ -48,12 +48,11 @@ def _done(work: Callable[[AccountService], Awaitable[UUID | None]]) -> UUID:
     return user_id
 
 
-async def _with_accounts(
-    settings: Settings, url: str, work: Callable[[AccountService], Awaitable[UUID | None]]
+async def _with_lockouts(
+    settings: Settings, url: str, work: Callable[[Lockouts], Awaitable[UUID | None]]
 ) -> UUID | None:
-    from backend.auth.password import Passwords
     from backend.database.session import Database
-    from backend.services.accounts import AccountService
+    from backend.services.lockouts import Lockouts
     from backend.services.revocations import Revocations
     from backend.utils.logging import configure_logging
 
@@ -61,7 +60,7 @@ async def _with_accounts(
     database = Database(url, pool_size=1, queue_limit=1, timeout=settings.database_timeout)
     await database.open()
     try:
-        return await work(AccountService(database, Passwords(), Revocations(database.fast)))
+        return await work(Lockouts(database, Revocations(database.fast)))
     finally:
         await database.close()
 

@@ -32,7 +32,7 @@ COMMITTERS = {
 }
 OWNERLESS_SERVICES = {
     "SessionService": "signs people in: before that there is no owner",
-    "AccountService": "is asked by an operator too, by address",
+    "AccountService": "a password decides, counted by address",
     "AccessTokenService": "tells whose a token is: before that there is no owner",
     "PasswordService": "a link says whose password it is about",
     "EmailAddressService": "a link says whose address it is about",

@@ -73,7 +73,13 @@ STATEMENTS: Mapping[str, set[str]] = {
     "complete_task": {TASK_WRITTEN, TASK_READ},
     "delete_task": {TASK_WRITTEN, TASK_READ},
     "get_me": {"select users: users_pkey"},
-    "delete_me": {"select users: users_pkey"},
+    "delete_me": {
+        COUNTED,
+        "select rate_limits: rate_limits_pkey",
+        "select users: users_pkey",
+        "insert audit_log",
+        "lock users: users_pkey",
+    },
     "export_me": {
         *AUDITED,
         "select access_tokens: access_tokens_pkey",

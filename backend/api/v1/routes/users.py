@@ -10,6 +10,7 @@ from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, 
 from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
+from backend.domain.errors import TooManyAttempts
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
 from backend.services.accounts import AccountService
 from backend.services.current_password import WrongPassword
@@ -44,12 +45,15 @@ async def update_me(users: Users, body: UserChanges, expected: IfMatch) -> Respo
     return one(await users.change(body, expected))
 
 
-@account.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword))
+@account.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword, 429, TooManyAttempts))
 async def delete_me(
-    accounts: Accounts, who: Identity, body: Annotated[AccountDeletion, Body(default_factory=AccountDeletion)]
+    accounts: Accounts,
+    who: Identity,
+    caller: CallerDep,
+    body: Annotated[AccountDeletion, Body(default_factory=AccountDeletion)],
 ) -> Response:
     """Delete one's account and everything in it, now and for good. Every session and token ends."""
-    await accounts.delete(who, body.password)
+    await accounts.delete(who, body.password, caller)
     return Response(status_code=204)
 
 
