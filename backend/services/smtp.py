@@ -55,7 +55,7 @@ def message_of(letter: Letter, sender: str, domain: str) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = letter.subject
     message["From"] = sender
-    message["To"] = Address(addr_spec=_on_the_wire(letter.to))
+    message["To"] = _on_the_wire(letter.to)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is to answer it
@@ -63,7 +63,7 @@ def message_of(letter: Letter, sender: str, domain: str) -> EmailMessage:
     return message
 
 
-def _on_the_wire(address: str) -> str:
+def _on_the_wire(address: str) -> Address:
     """The address with its domain in ASCII, which every server knows; what is before that may have no such form."""
     valid = validate_email(address, check_deliverability=False)
-    return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
+    return Address(username=valid.ascii_local_part or valid.local_part, domain=valid.ascii_domain)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pydantic import SecretStr
 
 MAIL_FROM = "Tasks <no-reply@donewell.test>"
 APP_URL = "https://app.donewell.test"
@@ -118,6 +119,11 @@ async def serving(
 def settings_of(server: MailServer, **others: Any) -> dict[str, Any]:
     """What an application is told to send its mail by the server."""
     return {"smtp_url": server.url, "mail_from": MAIL_FROM, "app_url": APP_URL, **others}
+
+
+def read_settings_of(server: MailServer) -> dict[str, Any]:
+    """The same, as settings have it once they are read."""
+    return settings_of(server, smtp_url=SecretStr(server.url))
 
 
 def token_in(letter: EmailMessage) -> str:

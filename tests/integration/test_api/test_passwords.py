@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from backend.auth.one_time_tokens import hash_of
 from backend.models.mail import Mail
 from backend.models.one_time_tokens import OneTimeToken
+from backend.models.users import User
 from tests.factories.clients import PASSWORD, Client, client_for
 from tests.factories.hashes import CountHashes
 from tests.factories.mailboxes import MailServer, token_in
@@ -201,6 +202,8 @@ async def test_a_changed_password_ends_the_other_sessions(
     app: FastAPI, owner: Client, anonymous: Client, mailboxes: MailServer
 ) -> None:
     other = (await anonymous.post(f"{AUTH}/login", json={"email": owner.email, "password": PASSWORD})).json()
+    program = {"name": "Backup", "scopes": ["tasks:read"]}
+    token = (await owner.post(f"{AUTH}/tokens", json=program)).json()["token"]
 
     changed = await owner.post(CHANGE, json={"current_password": PASSWORD, "new_password": NEW})
 
@@ -210,6 +213,8 @@ async def test_a_changed_password_ends_the_other_sessions(
     async with client_for(app) as elsewhere:
         elsewhere.headers["Authorization"] = f"Bearer {other['access_token']}"
         assert (await elsewhere.get(ME)).json()["code"] == "token_revoked"
+        elsewhere.headers["Authorization"] = f"Bearer {token}"
+        assert (await elsewhere.get(f"{ME}/tasks")).status_code == 401, "personal tokens go too"
     assert (await owner.get(ME)).status_code == 200, "the session that asked goes on"
     assert (await events_of(owner))[0] == "password.changed"
     assert (await signing_in(anonymous, owner.email, PASSWORD), await signing_in(anonymous, owner.email, NEW)) == (
@@ -225,6 +230,31 @@ async def test_a_change_asks_for_the_current_password(owner: Client, anonymous: 
     assert (reply.status_code, reply.json()["code"]) == (403, "wrong_password")
     assert (await events_of(owner))[0] == "password.refused", "what was refused is told all the same"
     assert await signing_in(anonymous, owner.email, PASSWORD) == 200
+
+
+async def test_guessing_the_current_password_is_slowed_down_and_signing_in_is_not(
+    owner: Client, anonymous: Client
+) -> None:
+    guess = {"current_password": "not this one", "new_password": NEW}
+
+    replies = [await owner.post(CHANGE, json=guess) for _ in range(8)]
+
+    assert [reply.status_code for reply in replies[:5]] == [403] * 5
+    assert (replies[-1].status_code, replies[-1].json()["code"]) == (429, "too_many_attempts")
+    assert await signing_in(anonymous, owner.email, PASSWORD) == 200
+
+
+async def test_who_signs_in_elsewhere_has_no_password_to_change(app: FastAPI, owner: Client) -> None:
+    async with app.state.database.begin() as session:
+        user = await session.get(User, owner.user_id)
+        user.password_hash = user.email = None
+
+    for path, body in (
+        (CHANGE, {"current_password": "", "new_password": NEW}),
+        (f"{AUTH}/email/change", {"email": f"new.{owner.email}", "password": ""}),
+    ):
+        reply = await owner.post(path, json=body)
+        assert (reply.status_code, reply.json()["code"]) == (403, "wrong_password")
 
 
 async def test_of_two_changes_at_once_one_is_made(owner: Client) -> None:

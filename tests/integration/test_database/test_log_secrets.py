@@ -13,6 +13,7 @@ import structlog
 from structlog._config import BoundLoggerLazyProxy
 
 from tests.factories.clients import Client
+from tests.factories.mailboxes import read_settings_of, serving, token_in
 from tests.integration.test_database.stage import LIMIT, ME, TASKS, Stage
 
 MARK = "canary"
@@ -89,6 +90,18 @@ async def everything(client: Client, account: dict[str, str]) -> list[httpx.Resp
         await client.post("/api/v1/auth/login", json=credentials | {"password": planted("wrong")}),
         await client.post("/api/v1/auth/token", data=form),
         await client.post("/api/v1/auth/token", data={"grant_type": "refresh_token", "refresh_token": planted("rt")}),
+        await client.post("/api/v1/auth/password/forgot", json={"email": account["email"]}),
+        await client.post("/api/v1/auth/password/forgot", json={"email": planted("unknown")}),
+        await client.post("/api/v1/auth/password/reset", json={"token": planted("link"), "password": planted("new")}),
+        await client.post(
+            "/api/v1/auth/password/change",
+            json={"current_password": planted("wrong"), "new_password": planted("new")},
+        ),
+        await client.post("/api/v1/auth/email/verify", json={"token": planted("link")}),
+        await client.post(
+            "/api/v1/auth/email/change",
+            json={"email": f"{planted('mail')}@example.com", "password": account["password"]},
+        ),
     ]
 
 
@@ -96,7 +109,12 @@ async def everything(client: Client, account: dict[str, str]) -> list[httpx.Resp
 @pytest.mark.parametrize("log_format", ["json", "pretty"])
 async def test_nothing_that_anybody_wrote_or_keeps_secret_is_logged(stage: Stage, log_format: str) -> None:
     account = {"name": planted("name"), "email": f"{planted('mail')}@example.com", "password": planted("password")}
-    async with stage.application(log_level="debug", log_format=log_format, database_timeout=LIMIT) as (_, client):
+    async with (
+        serving() as mail_server,
+        stage.application(
+            log_level="debug", log_format=log_format, database_timeout=LIMIT, **read_settings_of(mail_server)
+        ) as (_, client),
+    ):
         registered = (await client.post("/api/v1/auth/register", json=account)).json()
         client.headers["Authorization"] = f"Bearer {registered['access_token']}"
         renewal = {"grant_type": "refresh_token", "refresh_token": registered["refresh_token"]}
@@ -107,6 +125,7 @@ async def test_nothing_that_anybody_wrote_or_keeps_secret_is_logged(stage: Stage
         async with refusing_what_is_planted(stage):
             failed = [reply.status_code for reply in await everything(client, account)]
         again = await client.post("/api/v1/auth/token", data=renewal)
+        letters = await mail_server.wait_for(account["email"], 2)
 
     log = stage.log.read_text()
     assert log.startswith("{") == (log_format == "json")
@@ -114,6 +133,8 @@ async def test_nothing_that_anybody_wrote_or_keeps_secret_is_logged(stage: Stage
     assert failed.count(500) >= 4
     assert again.status_code == 400
     assert [line for line in log.splitlines() if MARK in line] == []
+    for letter in letters:
+        assert token_in(letter) not in log
     for tokens in (registered, renewed):
         for secret in (tokens["refresh_token"], *tokens["access_token"].split(".")[1:]):
             assert secret not in log

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from backend.services import mail_sender, smtp
-from tests.factories.applications import settings_for
 from tests.factories.clients import Client, client_for, sign_up
-from tests.factories.mailboxes import HANG_UP, SILENCE, SLOWLY, MailServer, serving, settings_of, token_in
+from tests.factories.mailboxes import HANG_UP, SILENCE, SLOWLY, MailServer, read_settings_of, serving, token_in
 from tests.integration.test_database.stage import OTHERS, Stage, eventually
 
 FORGOT = "/api/v1/auth/password/forgot"
@@ -22,14 +21,8 @@ NEW = "staple the horse again"
 @pytest.fixture
 async def person(stage: Stage, mail_server: MailServer) -> AsyncIterator[Client]:
     """Somebody with an account on an application that hands its mail to the server."""
-    async with stage.application(**sent_by(mail_server)) as (_, client):
+    async with stage.application(**read_settings_of(mail_server)) as (_, client):
         yield client
-
-
-def sent_by(server: MailServer) -> dict[str, Any]:
-    """The settings that let an application use the server."""
-    settings = settings_for("postgresql:///nowhere", **settings_of(server))
-    return {name: getattr(settings, name) for name in ("smtp_url", "mail_from", "app_url")}
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ async def test_an_address_that_takes_no_mail_is_tried_once(
 
 async def test_a_mail_server_that_is_not_there_keeps_no_request_waiting(stage: Stage) -> None:
     async with serving() as gone:
-        settings = sent_by(gone)
+        settings = read_settings_of(gone)
     async with stage.application(**settings) as (_, client):
         reply = await client.post(FORGOT, json={"email": client.email})
 
@@ -141,7 +134,7 @@ async def test_a_mail_server_that_is_not_there_keeps_no_request_waiting(stage: S
 
 async def test_retries_come_ever_later_and_not_all_at_once(stage: Stage) -> None:
     async with serving() as gone:
-        settings = sent_by(gone)
+        settings = read_settings_of(gone)
     waits = []
     async with stage.application(**settings) as (_, client):
         await client.post(FORGOT, json={"email": client.email})
@@ -164,12 +157,12 @@ async def test_retries_come_ever_later_and_not_all_at_once(stage: Stage) -> None
 
 
 async def test_what_waits_when_a_process_ends_is_sent_by_the_next(stage: Stage, mail_server: MailServer) -> None:
-    async with stage.application(**sent_by(mail_server)) as (app, client):
+    async with stage.application(**read_settings_of(mail_server)) as (app, client):
         await app.state.mail.stop()
         await client.post(FORGOT, json={"email": client.email})
         assert mail_server.to(client.email) == []
 
-    async with stage.serving(**sent_by(mail_server)):
+    async with stage.serving(**read_settings_of(mail_server)):
         [letter] = await mail_server.wait_for(client.email)
         await outbox_emptied(stage)
 
@@ -182,18 +175,18 @@ async def test_a_process_that_dies_while_it_sends_leaves_the_mail_to_others(
     monkeypatch.setattr(mail_sender, "LAST_WORD", 0.1)
     monkeypatch.setattr(mail_sender, "FIRST_RETRY", 0.5)
     mail_server.answers.append(SILENCE)
-    async with stage.application(**sent_by(mail_server)) as (_, client):
+    async with stage.application(**read_settings_of(mail_server)) as (_, client):
         await client.post(FORGOT, json={"email": client.email})
         await mail_server.tried(1)
     assert await stage.watcher.fetchval("SELECT count(*) FROM mails") == 1
 
-    async with stage.serving(**sent_by(mail_server)):
+    async with stage.serving(**read_settings_of(mail_server)):
         assert len(await mail_server.wait_for(client.email)) == 1
 
 
 async def test_stopping_lets_a_mail_that_is_being_sent_be_sent(stage: Stage, mail_server: MailServer) -> None:
     mail_server.answers.append(SLOWLY)
-    async with stage.application(**sent_by(mail_server)) as (_, client):
+    async with stage.application(**read_settings_of(mail_server)) as (_, client):
         await client.post(FORGOT, json={"email": client.email})
         await mail_server.tried(1)
 
@@ -202,12 +195,12 @@ async def test_stopping_lets_a_mail_that_is_being_sent_be_sent(stage: Stage, mai
 
 
 async def test_several_senders_send_each_mail_once(stage: Stage, mail_server: MailServer) -> None:
-    async with stage.application(**sent_by(mail_server)) as (app, client):
+    async with stage.application(**read_settings_of(mail_server)) as (app, client):
         await app.state.mail.stop()
         people = [client, *[await sign_up(app, client_for(app)) for _ in range(20)]]
         for person in people:
             await client.post(FORGOT, json={"email": person.email})
-        async with stage.serving(**sent_by(mail_server)), stage.serving(**sent_by(mail_server)):
+        async with stage.serving(**read_settings_of(mail_server)), stage.serving(**read_settings_of(mail_server)):
             app.state.mail.start()
             await outbox_emptied(stage)
 
@@ -216,7 +209,7 @@ async def test_several_senders_send_each_mail_once(stage: Stage, mail_server: Ma
 
 async def test_nothing_is_asked_of_the_database_while_nothing_waits(stage: Stage, mail_server: MailServer) -> None:
     last_asked = f"SELECT max(query_start) {OTHERS}"
-    async with stage.application(**sent_by(mail_server)) as (_, client):
+    async with stage.application(**read_settings_of(mail_server)) as (_, client):
         await client.post(FORGOT, json={"email": client.email})
         await mail_server.wait_for(client.email)
         await asyncio.sleep(0.5)

@@ -399,3 +399,14 @@ def test_what_is_tested_here_as_a_secret_is_every_secret() -> None:
 
     assert {name for name, field in fields if SecretStr in get_args(field.annotation)} == set(VALUES)
     assert {name for name, _ in fields if re.search("secret|password|key|token|database_url", name)} <= set(VALUES)
+
+
+def test_what_mail_lacks_is_named(environment: Set) -> None:
+    assert Settings().missing_for_mail() == []
+
+    environment(smtp_url=SMTP)
+    assert Settings().missing_for_mail() == ["MAIL_FROM", "PUBLIC_URL"]
+
+    environment(mail_from="no-reply@example.com", app_url="https://app.example.com/")
+    assert Settings().missing_for_mail() == []
+    assert Settings().link_base == "https://app.example.com"
