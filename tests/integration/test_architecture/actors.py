@@ -12,6 +12,7 @@ from backend.services.sessions import open_session
 from tests.factories.clients import Client, carry, sign_up
 from tests.factories.rows import Rows, everything_of, ids_in
 from tests.integration.test_architecture.operations import OPERATIONS, PARAMETERS, PROTECTED, Operation
+from tests.integration.test_architecture.places import is_below
 
 TASKS = "/api/v1/users/me/tasks"
 NEW_TASK = {"description": None, "completed": False, "priority": "none", "due_date": None}
@@ -92,7 +93,7 @@ class Actor:
             token = RefreshToken.parse(told["refresh_token"])
             if token.user_id == self.client.user_id:
                 carry(self.client, token)
-        for name in [below.objects[-1] for below in OPERATIONS if _is_below(operation, below)]:
+        for name in [below.objects[-1] for below in OPERATIONS if is_below(operation, below)]:
             if "id" in told and name in self.ids:
                 self.ids[name].append(told["id"])
 
@@ -112,7 +113,3 @@ class Actor:
         else:
             return operation.method == "GET" or "/tasks" not in operation.path
         return True
-
-
-def _is_below(collection: Operation, operation: Operation) -> bool:
-    return bool(operation.objects) and operation.path == f"{collection.path}/{{{operation.objects[-1]}}}"

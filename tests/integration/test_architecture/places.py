@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from tests.integration.test_architecture.operations import APP, Operation
+from tests.integration.test_architecture.operations import APP, OPERATIONS, Operation
 
 DOCUMENT: Mapping[str, Any] = APP.openapi()
 ITEM = "[]"
@@ -37,6 +37,19 @@ def places_of_ids(operation: Operation) -> list[Place]:
         *(Place("query", (it["name"],)) for it in queried if any(map(_is_id, _leaves_of(it["schema"])))),
         *(Place("body", way) for way, schema in _body(definition) if _is_id(schema)),
     ]
+
+
+def parameter_of(operation: Operation, place: Place) -> str:
+    """The path parameter by which the objects go that may be named at a place."""
+    name = next(name for name in reversed(place.way) if name != ITEM)
+    if name == "id":
+        return next(below.objects[-1] for below in OPERATIONS if is_below(operation, below))
+    return name if place.where == "path" else name.removesuffix("s")
+
+
+def is_below(collection: Operation, operation: Operation) -> bool:
+    """Whether the operation is on a single object of the collection."""
+    return bool(operation.objects) and operation.path == f"{collection.path}/{{{operation.objects[-1]}}}"
 
 
 def places_that_sound_like_ids(operation: Operation) -> set[Way]:

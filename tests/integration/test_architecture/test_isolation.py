@@ -1,20 +1,13 @@
 """Every route that knows its caller refuses everyone else. The routes are the application's own: none can be missed."""
 
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
-from uuid import uuid4
-
-import jwt
 import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
-from backend.auth.jwt_handler import AUDIENCE, ISSUER, TOKEN_TYPE
-from tests.factories.applications import SECRET
 from tests.factories.clients import Client
 from tests.factories.rows import everything_of
 from tests.integration.test_api.answers import headers_of
+from tests.integration.test_architecture.credentials import CREDENTIALS, Headers
 from tests.integration.test_architecture.operations import (
     HERE,
     OPERATIONS,
@@ -49,64 +42,10 @@ PUBLIC = {
 INVALID_TOKEN = 'Bearer error="invalid_token"'
 """The challenge of RFC 6750 section 3 to a token that came and is no good."""
 
-type Headers = Mapping[str, Any]
-
 every_protected_operation = pytest.mark.parametrize("operation", PROTECTED, ids=str)
 every_operation_on_an_object = pytest.mark.parametrize(
     "operation", [operation for operation in PROTECTED if operation.objects], ids=str
 )
-
-
-def bearer(token: str) -> Headers:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def signed(
-    client: Client, *, secret: str = SECRET, algorithm: str = "HS256", typ: str = TOKEN_TYPE, **others: Any
-) -> Headers:
-    """A token like the client's own, but for what is named; a claim of None is left out."""
-    now = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": str(client.user_id),
-        "iat": now,
-        "exp": now + 60,
-        "jti": uuid4().hex,
-        "sid": str(client.session_id),
-    } | others
-    present = {name: value for name, value in claims.items() if value is not None}
-    return bearer(jwt.encode(present, secret, algorithm, headers={"typ": typ}))
-
-
-def altered(client: Client) -> Headers:
-    """The client's own token with another user's id put into it, its signature as it was."""
-    _, _, signature = client.access_token.split(".")
-    header, payload, _ = signed(client, sub=str(uuid7()))["Authorization"].removeprefix("Bearer ").split(".")
-    return bearer(f"{header}.{payload}.{signature}")
-
-
-CREDENTIALS: Mapping[str, tuple[Callable[[Client], Headers], str]] = {
-    "none": (lambda _: {}, "token_missing"),
-    "another scheme": (lambda client: {"Authorization": f"Basic {client.access_token}"}, "token_missing"),
-    "an empty token": (lambda _: {"Authorization": "Bearer "}, "token_malformed"),
-    "garbage": (lambda _: bearer("not.a.token"), "token_malformed"),
-    "bytes that are no text": (lambda _: {"Authorization": b"Bearer \xff\xfe"}, "token_malformed"),
-    "a refresh token": (lambda client: bearer(client.refresh_token), "token_malformed"),
-    "an expired token": (lambda client: signed(client, exp=int(time.time()) - 1), "token_expired"),
-    "another key": (lambda client: signed(client, secret="0123456789abcdef" * 4), "token_signature_invalid"),
-    "no signature": (lambda client: signed(client, secret="", algorithm="none"), "token_signature_invalid"),
-    "another algorithm": (
-        lambda client: signed(client, secret=SECRET * 2, algorithm="HS512"),
-        "token_signature_invalid",
-    ),
-    "an altered token": (altered, "token_signature_invalid"),
-    "another type": (lambda client: signed(client, typ="JWT"), "token_invalid"),
-    "another audience": (lambda client: signed(client, aud="another"), "token_invalid"),
-    "another issuer": (lambda client: signed(client, iss="another"), "token_invalid"),
-    "no end": (lambda client: signed(client, exp=None), "token_invalid"),
-    "no session": (lambda client: signed(client, sid=None), "token_invalid"),
-}
 
 
 def test_every_route_is_public_on_purpose_or_protected() -> None:
@@ -159,15 +98,6 @@ async def test_two_credentials_are_one_too_many(anonymous: Client, owner: Client
     assert (reply.status_code, reply.json()["code"]) == (401, "token_malformed")
 
 
-@every_protected_operation
-async def test_the_same_request_succeeds_for_the_owner(owner: Client, operation: Operation) -> None:
-    ids = await ids_of(owner, operation)
-
-    reply = await send(owner, operation, ids, sender=owner, user_id=str(owner.user_id).upper())
-
-    assert reply.is_success, reply.text
-
-
 @every_operation_on_an_object
 @pytest.mark.parametrize("headers", [{}, {"If-Match": '"1"'}, {"If-Match": "*"}, {"If-None-Match": "*"}], ids=str)
 async def test_a_strangers_object_is_one_that_never_existed(
@@ -189,42 +119,6 @@ async def test_a_strangers_object_is_one_that_never_existed(
         answers.append((content, headers_of(reply)))
 
     assert answers[0] == answers[1]
-    assert await everything_of(app, owner.user_id) == before
-
-
-@pytest.mark.parametrize(
-    "operation", [operation for operation in PROTECTED if "user_id" in operation.parameters], ids=str
-)
-async def test_another_users_path_is_refused_whether_or_not_they_exist(
-    app: FastAPI, owner: Client, stranger: Client, operation: Operation
-) -> None:
-    ids = await ids_of(owner, operation)
-    before = await everything_of(app, owner.user_id)
-
-    answers = []
-    for user_id in (str(owner.user_id), str(uuid7())):
-        reply = await send(
-            stranger, operation, ids, sender=stranger, user_id=user_id, headers={"X-Request-ID": "the-same-request"}
-        )
-        assert (reply.status_code, reply.json()["code"]) == (403, "not_yours")
-        content = reply.content.replace(user_id.encode(), b"user_id")
-        answers.append((content, headers_of(reply)))
-
-    assert answers[0] == answers[1]
-    assert await everything_of(app, owner.user_id) == before
-
-
-@every_protected_operation
-async def test_what_a_stranger_does_to_their_own_changes_nobody_elses(
-    app: FastAPI, owner: Client, stranger: Client, operation: Operation
-) -> None:
-    await ids_of(owner, operation)
-    before = await everything_of(app, owner.user_id)
-
-    reply = await send(stranger, operation, await ids_of(stranger, operation), sender=stranger)
-
-    assert reply.is_success, reply.text
-    assert str(owner.user_id) not in reply.text
     assert await everything_of(app, owner.user_id) == before
 
 

@@ -1,0 +1,184 @@
+"""Every operation, asked by everybody, about everybody's objects: the cells of the matrix, and the rule for each."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from backend.api.scopes import offered, scope_of
+from tests.factories.canaries import CANARY
+from tests.factories.clients import Client, Person
+from tests.integration.test_architecture.credentials import Headers, bearer, signed
+from tests.integration.test_architecture.operations import APP, PARAMETERS, PROTECTED, REQUESTS, Operation
+from tests.integration.test_architecture.places import Place, parameter_of, places_of_ids, with_id
+
+USER = Place("path", ("user_id",))
+OWNERS, STRANGERS, NOBODYS, MALFORMED = "the owner's", "the stranger's", "nobody's", "malformed"
+OBJECTS = (OWNERS, STRANGERS, NOBODYS, MALFORMED)
+ME = "me"
+
+SCOPES = sorted(offered(APP))
+
+type Ids = tuple[tuple[Place, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Two users; the ids of their objects, by path parameter and by whose they are; and two tokens of the owner's.
+
+    One of the tokens has every scope, the other every scope but the one that the operation asks for.
+    """
+
+    owner: Client
+    stranger: Client
+    ids: Mapping[str, Mapping[str, str]]
+    token: str
+    lesser_token: str
+
+    @classmethod
+    async def make(cls, person: Person, operation: Operation) -> "World":
+        """Two new users, each with an object of every kind that the operation takes an id of, or may show."""
+        named = {parameter_of(operation, place) for place in places_of_ids(operation)}
+        if operation.method == "GET":
+            named |= {name for other in PROTECTED for name in other.objects}
+        people = {OWNERS: await person(), STRANGERS: await person()}
+        users = {whose: str(client.user_id) for whose, client in people.items()}
+        ids: dict[str, Mapping[str, str]] = {"user_id": users | _nobodys() | {ME: "me"}}
+        for name in sorted(named):
+            ids[name] = {whose: await PARAMETERS[name](client) for whose, client in people.items()} | _nobodys()
+        owner = people[OWNERS]
+        asked = scope_of(operation.route, operation.method)
+        lesser = await _token(owner, [scope for scope in SCOPES if scope != asked])
+        return cls(owner, people[STRANGERS], ids, await _token(owner, SCOPES), lesser)
+
+
+async def _token(client: Client, scopes: Sequence[str]) -> str:
+    """A personal access token of the client's that has been used: its last use is noted, and it is remembered."""
+    made = await client.post("/api/v1/auth/tokens", json={"name": f"Backup {CANARY}", "scopes": scopes})
+    token = str(made.json()["token"])
+    await client.get("/api/v1/users/me", headers=bearer(token))
+    return token
+
+
+def _nobodys() -> dict[str, str]:
+    return {NOBODYS: str(uuid4()), MALFORMED: "not-an-id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who asks. `whose` are the objects that are theirs, if anybody's are.
+
+    `refusal` gives the status and the code that they get whatever they ask an operation about, if they do.
+    """
+
+    headers: Callable[[World], Headers]
+    whose: str | None = None
+    refusal: Callable[[Operation], tuple[int, str] | None] = lambda _: None
+
+
+def _unless_for_sessions(otherwise: tuple[int, str] | None) -> Callable[[Operation], tuple[int, str] | None]:
+    """A token is refused where a session is asked for."""
+
+    def refusal(operation: Operation) -> tuple[int, str] | None:
+        return otherwise if scope_of(operation.route, operation.method) else (403, "session_required")
+
+    return refusal
+
+
+SENDERS: Mapping[str, Sender] = {
+    "the owner": Sender(lambda world: bearer(world.owner.access_token), OWNERS),
+    "the stranger": Sender(lambda world: bearer(world.stranger.access_token), STRANGERS),
+    "the owner's token": Sender(lambda world: bearer(world.token), OWNERS, _unless_for_sessions(None)),
+    "a token without the scope": Sender(
+        lambda world: bearer(world.lesser_token), OWNERS, _unless_for_sessions((403, "insufficient_scope"))
+    ),
+    "nobody": Sender(lambda _: {}, refusal=lambda _: (401, "token_missing")),
+    "an expired token": Sender(
+        lambda world: signed(world.owner, exp=int(time.time()) - 1), refusal=lambda _: (401, "token_expired")
+    ),
+    "a foreign issuer": Sender(
+        lambda world: signed(world.owner, secret="0123456789abcdef" * 4, iss="https://issuer.example"),
+        refusal=lambda _: (401, "token_signature_invalid"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One request: who sends it, and whose ids are where in it. A place that is not named is left as it is."""
+
+    operation: Operation
+    sender: str
+    ids: Ids
+
+    def __str__(self) -> str:
+        ids = ", ".join(f"{place}: {whose}" for place, whose in self.ids)
+        return f"{self.operation} from {self.sender}" + (f" with {ids}" if ids else "")
+
+    @property
+    def acting(self) -> str | None:
+        """Whose rows the request may change: the sender's; where nobody is asked who they are, whom it speaks of."""
+        whose = SENDERS[self.sender].whose
+        return whose if self.operation.protected else whose or OWNERS
+
+    @property
+    def expected(self) -> tuple[int, str] | None:
+        """The status and the end of the code of the refusal; nothing, if it is not refused."""
+        who = SENDERS[self.sender]
+        if not self.operation.protected:
+            return None
+        if refusal := who.refusal(self.operation):
+            return refusal
+        whose = dict(self.ids)
+        if whose.pop(USER, ME) not in (ME, who.whose):
+            return 403, "not_yours"
+        if MALFORMED in whose.values():
+            return 400, "invalid_input"
+        if any(place.where == "path" and of != who.whose for place, of in whose.items()):
+            return 404, "not_found"
+        return None
+
+    @property
+    def is_of_ones_own(self) -> bool:
+        """Whether nothing is named that is not the sender's, so that the request has to succeed."""
+        return self == self.unknowing and NOBODYS not in dict(self.ids).values()
+
+    @property
+    def unknowing(self) -> "Cell":
+        """The same cell as if what is somebody else's had never existed: it has to be answered the same."""
+        mine = {ME, MALFORMED, SENDERS[self.sender].whose}
+        ids = tuple((place, whose if whose in mine else NOBODYS) for place, whose in self.ids)
+        return Cell(self.operation, self.sender, ids)
+
+
+def cells(operation: Operation) -> Iterator[Cell]:
+    """Every cell of an operation: all ids in the path with all others, and with each one in query and body."""
+    if not operation.protected:
+        yield from (Cell(operation, sender, ()) for sender in SENDERS)
+        return
+    places = places_of_ids(operation)
+    users = [((USER, whose),) for whose in (ME, *OBJECTS)] if "user_id" in operation.parameters else [()]
+    paths = [[(place, whose) for whose in OBJECTS] for place in places if place.where == "path"]
+    others: list[Ids] = [(), *(((place, whose),) for place in places if place.where != "path" for whose in OBJECTS)]
+    for sender, user, path, other in product(SENDERS, users, product(*paths), others):
+        yield Cell(operation, sender, (*user, *path, *other))
+
+
+async def send(client: httpx.AsyncClient, world: World, cell: Cell) -> tuple[httpx.Response, list[str]]:
+    """The reply to the request of a cell, and the ids that it has to do with."""
+    operation, whose = cell.operation, dict(cell.ids)
+    person = world.stranger if cell.acting == STRANGERS else world.owner
+    request: dict[str, Any] = dict(REQUESTS[operation.name](person))
+    path = {name: world.ids[name][whose.get(Place("path", (name,)), OWNERS)] for name in operation.parameters}
+    sent = list(path.values())
+    for place, of in whose.items():
+        if place.where != "path":
+            sent.append(world.ids[parameter_of(operation, place)][of])
+            request = with_id(operation, request, place, sent[-1])
+    headers = {"X-Request-ID": "the-same-request", **SENDERS[cell.sender].headers(world)}
+    reply = await client.request(operation.method, operation.path.format(**path), headers=headers, **request)
+    return reply, [*sent, str(person.user_id)]
