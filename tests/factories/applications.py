@@ -14,12 +14,13 @@ from fastapi import FastAPI
 
 from backend.config.settings import Settings
 from backend.main import create_app
+from tests.factories.canaries import CANARY, KEPT
 from tests.factories.mailboxes import MailServer, settings_of
 
-SECRET = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
+SECRET = f"{CANARY} 3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 
 FRONTEND = "https://app.example.com"
-FRONTEND_SECRET = "c41e0a7d93f5b8264d7a1e0c95f3b286"
+FRONTEND_SECRET = f"{CANARY} c41e0a7d93f5b8264d7a1e0c95f3b286"
 """A frontend that makes tokens with a secret that it shares with us: people who sign in elsewhere come with these."""
 
 
@@ -44,6 +45,7 @@ class _Log(TextIOBase):
         self._streams: list[TextIO] = []
 
     def write(self, text: str) -> int:
+        KEPT.add(text, "applications")
         return (self._streams[-1] if self._streams else sys.__stderr__ or sys.stderr).write(text)
 
     @contextmanager

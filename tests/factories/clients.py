@@ -19,10 +19,12 @@ from backend.models.users import Revision, User
 from backend.services.one_time_tokens import LIFETIME
 from backend.services.sessions import open_session
 from tests.factories.applications import SECRET
+from tests.factories.canaries import CANARY
 
 type Person = Callable[[], Awaitable["Client"]]
 type TokenClient = Callable[..., Awaitable["Client"]]
 
+NAME = f"Ada {CANARY}"
 PASSWORD = "correct horse battery"
 # The argon2id hash of PASSWORD: hashing it anew for every person would be most of the suite's time.
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$AVp/jU6Fmo5HfV1L+l9UPA$wBJ/ZnhhnwVrZx1GbGEZIZl3DH11oDCMx2Bkr3DgCAU"
@@ -47,7 +49,8 @@ class Client(httpx.AsyncClient):
 def client_for(app: FastAPI) -> Client:
     """A client that is nobody yet, at an address of its own. Exceptions that leave the application fail the test."""
     address = f"10.{'.'.join(map(str, uuid4().bytes[:3]))}"
-    client = Client(transport=httpx.ASGITransport(app, client=(address, 50_000)), base_url="http://testserver")
+    transport = httpx.ASGITransport(app, client=(address, 50_000))
+    client = Client(transport=transport, base_url="http://testserver", headers={"Cookie": f"session={CANARY}"})
     client.app = app
     return client
 
@@ -55,9 +58,9 @@ def client_for(app: FastAPI) -> Client:
 async def sign_up(app: FastAPI, client: Client) -> Client:
     """Give the client an account and a session, with a real token for it."""
     client.user_id, client.mark = uuid7(), uuid4().hex
-    client.email = f"{client.mark}@example.com"
+    client.email = f"{CANARY}.{client.mark}@example.com"
     async with app.state.database.begin() as session:
-        session.add(User(id=client.user_id, email=client.email, name="Ada", password_hash=PASSWORD_HASH))
+        session.add(User(id=client.user_id, email=client.email, name=NAME, password_hash=PASSWORD_HASH))
         await session.flush()
         session.add(Revision(user_id=client.user_id))
         token = open_session(session, client.user_id, None)
@@ -118,7 +121,7 @@ async def token_client(app: FastAPI, owner: Client) -> AsyncIterator[TokenClient
     async with AsyncExitStack() as stack:
 
         async def make(*scopes: str, of: Client = owner) -> Client:
-            reply = await of.post("/api/v1/auth/tokens", json={"name": "Backup", "scopes": scopes})
+            reply = await of.post("/api/v1/auth/tokens", json={"name": f"Backup {CANARY}", "scopes": scopes})
             assert reply.status_code == 201, reply.text
             client = await stack.enter_async_context(client_for(app))
             client.user_id, client.email, client.session_id = of.user_id, of.email, of.session_id

@@ -10,6 +10,7 @@ from xdist.workermanage import WorkerController
 
 from backend.database import migrate
 from backend.database.embedded import EmbeddedPostgres
+from tests.factories.canaries import KEPT
 from tests.factories.databases import SERVER_URL, create_template
 
 DIRECTORY = pytest.StashKey[Path]()
@@ -40,4 +41,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave nothing running and nothing lying about."""
     if (postgres := session.config.stash.get(POSTGRES, None)) is not None:
         postgres.stop()
+        KEPT.add_database(session.config.stash[DIRECTORY])
         shutil.rmtree(session.config.stash[DIRECTORY])

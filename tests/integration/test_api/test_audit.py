@@ -27,7 +27,8 @@ async def test_sign_ins_and_refusals_are_told_with_where_they_came_from(owner: C
 
     assert await events(owner) == ["session.refused", "session.opened"]
     told = await entry(owner)
-    assert (told["device"], told["address"]) == ("A phone", "127.0.0.1")
+    assert told["device"] == "A phone"
+    assert told["address"].startswith("10.")
     assert told["details"] == {}
     assert told["request_id"] == reply.headers["x-request-id"]
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from tests.factories.clients import PASSWORD, Client
+from tests.factories.clients import NAME, PASSWORD, Client
 from tests.integration.test_api.answers import ME, REGISTER, TASKS, answered, faults, problem, sql
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -24,7 +24,7 @@ async def test_everybody_reads_themselves_and_nothing_that_is_not_theirs_to_see(
     assert user == {
         "id": str(owner.user_id),
         "email": owner.email,
-        "name": "Ada",
+        "name": NAME,
         "time_zone": "UTC",
         "email_verified_at": None,
         "version": 1,
@@ -68,7 +68,7 @@ async def test_what_is_sent_changes_and_nothing_else(owner: Client, changes: dic
     assert (await owner.get(ME)).content == reply.content
 
 
-@pytest.mark.parametrize("changes", [{}, {"name": "Ada"}, {"name": " Ada\n"}, {"name": "Ada", "time_zone": "UTC"}])
+@pytest.mark.parametrize("changes", [{}, {"name": NAME}, {"name": f" {NAME}\n"}, {"name": NAME, "time_zone": "UTC"}])
 async def test_a_change_to_what_is_there_already_is_none(owner: Client, changes: dict[str, str]) -> None:
     before = await owner.get(ME)
 

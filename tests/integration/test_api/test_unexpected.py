@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.factories.applications import running, settings_for
-from tests.factories.clients import PASSWORD, Client, client_for, sign_up
+from tests.factories.clients import NAME, PASSWORD, Client, client_for, sign_up
 from tests.factories.databases import execute
 from tests.integration.test_api.answers import LOGIN, ME, REGISTER, TASKS, TOKEN, answered, problem
 
@@ -88,7 +88,7 @@ async def test_after_an_unexpected_exception_all_is_as_before(
 
     assert own_app.state.database.checked_out() == 0
     assert (await somebody.get(TASKS)).content == b"[" + before.content + b"]"
-    assert answered(await somebody.get(ME))["name"] == "Ada"
+    assert answered(await somebody.get(ME))["name"] == NAME
 
 
 async def test_the_id_a_caller_gave_leads_to_the_trace(own_database_url: str, own_log: Path, somebody: Client) -> None:

@@ -16,12 +16,13 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from backend.api.dependencies import identity
 from backend.main import describe
+from tests.factories.canaries import CANARY
 from tests.factories.clients import PASSWORD, Client
 
 HERE = "tests/integration/test_architecture/operations.py"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """A method at a path template. `name` is the route's, which is the same at every base path."""
 
@@ -83,11 +84,11 @@ async def _asset(_: Client) -> str:
 
 PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     "PARAMETERS",
-    'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"})',
+    'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": f"Water {CANARY}"})',
     {
-        "task_id": _made_at("/api/v1/users/me/tasks", {"title": "Water the plants"}),
+        "task_id": _made_at("/api/v1/users/me/tasks", {"title": f"Water the plants {CANARY}"}),
         "session_id": _signed_in,
-        "token_id": _made_at("/api/v1/auth/tokens", {"name": "Backup", "scopes": ["tasks:read"]}),
+        "token_id": _made_at("/api/v1/auth/tokens", {"name": f"Backup {CANARY}", "scopes": ["tasks:read"]}),
         "path": _asset,
     },
 )
@@ -95,20 +96,22 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
 
 REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
     "REQUESTS",
-    'what of a request succeeds, like lambda _: {"json": {"title": "Feed the cat"}}, or lambda _: {} without a body',
+    'what of a request succeeds, like lambda _: {"json": {"title": f"Feed {CANARY}"}}, or lambda _: {} without a body',
     {
         "list_tasks": lambda _: {"params": {"limit": 20, "completed": False}},
-        "create_task": lambda _: {"json": {"title": "Feed the cat", "priority": "high"}},
+        "create_task": lambda _: {"json": {"title": f"Feed the cat {CANARY}", "priority": "high"}},
         "get_task": lambda _: {},
-        "put_task": lambda _: {"json": {"title": "Feed the dog"}},
-        "update_task": lambda _: {"json": {"description": "Twice", "due_date": "2027-03-01"}},
+        "put_task": lambda _: {"json": {"title": f"Feed the dog {CANARY}"}},
+        "update_task": lambda _: {"json": {"description": f"Twice {CANARY}", "due_date": "2027-03-01"}},
         "complete_task": lambda _: {"json": {"completed": True}},
         "delete_task": lambda _: {},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},
         "export_me": lambda _: {},
-        "update_me": lambda _: {"json": {"name": "Grace", "time_zone": "Europe/Berlin"}},
-        "register_user": lambda client: {"json": {"email": f"new.{client.email}", "name": "Eve", "password": PASSWORD}},
+        "update_me": lambda _: {"json": {"name": f"Grace {CANARY}", "time_zone": "Europe/Berlin"}},
+        "register_user": lambda client: {
+            "json": {"email": f"new.{client.email}", "name": f"Eve {CANARY}", "password": PASSWORD}
+        },
         "login": lambda client: {"json": {"email": client.email, "password": PASSWORD}},
         "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
         "logout": lambda _: {},
@@ -117,7 +120,9 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "list_audit": lambda _: {},
         "get_key_set": lambda _: {},
         "list_access_tokens": lambda _: {},
-        "create_access_token": lambda _: {"json": {"name": "Backup", "scopes": ["tasks:read"], "expires_in_days": 30}},
+        "create_access_token": lambda _: {
+            "json": {"name": f"Backup {CANARY}", "scopes": ["tasks:read"], "expires_in_days": 30}
+        },
         "delete_access_token": lambda _: {},
         "forgot_password": lambda client: {"json": {"email": client.email}},
         "reset_password": lambda client: {"json": {"token": client.reset_token, "password": PASSWORD}},

@@ -12,11 +12,12 @@ import pytest
 import structlog
 from structlog._config import BoundLoggerLazyProxy
 
+from tests.factories.canaries import CANARY
 from tests.factories.clients import Client
 from tests.factories.mailboxes import read_settings_of, serving, token_in
 from tests.integration.test_database.stage import LIMIT, ME, TASKS, Stage
 
-MARK = "canary"
+MARK = CANARY
 """Begins everything planted, and the constraints below refuse it: the database then quotes the whole row."""
 
 REFUSING = {"tasks": "title", "users": "name", "sessions": "device"}

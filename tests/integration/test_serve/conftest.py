@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backend.database.embedded import EmbeddedPostgres
+from tests.factories.canaries import KEPT
 from tests.integration.test_serve.processes import Donewell, kill_servers
 
 
@@ -28,6 +29,7 @@ def new_dir(tmp_path: Path) -> Iterator[Path]:
     data_dir = tmp_path / "data"
     yield data_dir
     kill_servers(data_dir)
+    KEPT.add_database(data_dir)
     shutil.rmtree(data_dir, ignore_errors=True)  # 40 MB each
 
 
@@ -46,6 +48,7 @@ def open_dir() -> Iterator[Path]:
         path.chmod(0o777)
         yield path
         kill_servers(path / "data")
+        KEPT.add_database(path / "data")
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.factories.canaries import KEPT
+
 NOBODY = 65534
 DONEWELL = (sys.executable, "-m", "backend.cli")
 START_LIMIT = 20
@@ -193,5 +195,7 @@ class Donewell:
             for process in family:
                 if process.is_running():
                     process.kill()
-        self.process.communicate()
+        output, _ = self.process.communicate()
         kill_servers(self.data_dir)
+        KEPT.add(output, "what donewell says")
+        KEPT.add_file(self.errors, "what donewell says")

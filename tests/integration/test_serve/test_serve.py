@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from backend.database.embedded import EmbeddedPostgres
+from tests.factories.canaries import KEPT
 from tests.integration.test_serve.processes import (
     DONEWELL,
     START_LIMIT,
@@ -56,6 +57,7 @@ def refused(directory: Path, command: Sequence[str | Path] = DONEWELL, /, **sett
         timeout=START_LIMIT,
         check=False,
     )
+    KEPT.add(process.stderr, "what donewell says")
     assert process.returncode == 2, process.stderr
     assert process.stdout == ""
     assert re.fullmatch(r"donewell: [^\n]+\n", process.stderr)

@@ -12,7 +12,7 @@ from backend.domain.errors import PreconditionFailed
 from backend.domain.preconditions import Expected
 from backend.schemas.users import UserChanges, UserRead
 from backend.services.users import UserService
-from tests.factories.clients import Client
+from tests.factories.clients import NAME, Client
 
 
 async def read(database: Database, user: Client) -> dict[str, Any]:
@@ -31,7 +31,7 @@ async def test_a_profile_has_the_fields_that_are_shown_and_no_others(database: D
     profile = await read(database, owner)
 
     assert list(profile) == list(UserRead.model_fields)
-    assert (profile["id"], profile["email"], profile["name"]) == (owner.user_id, owner.email, "Ada")
+    assert (profile["id"], profile["email"], profile["name"]) == (owner.user_id, owner.email, NAME)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ async def test_what_is_sent_is_changed_and_nothing_else(
     assert after["updated_at"] > before["updated_at"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"name": " Ada "}, {"name": "Ada", "time_zone": "UTC"}])
+@pytest.mark.parametrize("changes", [{}, {"name": f" {NAME} "}, {"name": NAME, "time_zone": "UTC"}])
 async def test_a_change_of_nothing_keeps_the_version(
     database: Database, owner: Client, changes: dict[str, str]
 ) -> None:
