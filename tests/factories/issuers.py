@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.factories.applications import FRONTEND, FRONTEND_SECRET
+from tests.factories.canaries import CANARY
 
 HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 
@@ -99,7 +100,8 @@ def claims_of(
 
 def token_of_the_frontend(**more: Any) -> str:
     """Somebody whom the frontend has signed in, and who is new here, unless the claims say otherwise."""
-    return SigningKey("HS256", FRONTEND_SECRET.encode()).token(claims_of(FRONTEND, FRONTEND, uuid4().hex, **more))
+    claims = claims_of(FRONTEND, FRONTEND, uuid4().hex, **{"name": f"Ada {CANARY}", **more})
+    return SigningKey("HS256", FRONTEND_SECRET.encode()).token(claims)
 
 
 def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
