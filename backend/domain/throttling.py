@@ -25,6 +25,12 @@ class Allowance:
         return 0 if beyond <= 0 else min(LONGEST_DELAY, 1 << min(beyond - 1, _DOUBLINGS))
 
 
+def account_of(typed: str) -> str:
+    """What stands for an account, however its name is typed: whatever the database takes for the same is the same."""
+    # The one capital that databases make another small letter of than Python does.
+    return typed.replace("\u0130", "i").casefold()
+
+
 @lru_cache(maxsize=4_096)
 def network_of(address: str) -> str:
     """Who an address stands for: of IPv6 the network of 64 bits, which one household or server has to itself."""

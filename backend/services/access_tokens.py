@@ -84,11 +84,16 @@ class AccessTokenService:
         self._scopes = scopes
 
     async def create(self, who: Principal, new: AccessTokenCreate, caller: Caller) -> AccessTokenCreated:
-        """A new token, which is nowhere to be had again. Raises `TooManyTokens`, or `InvalidInput` for its scopes."""
+        """A new token, which is nowhere to be had again.
+
+        Raises `TooManyTokens`, `InvalidInput` for its scopes, or `TokenRevoked` when who asks is out by now.
+        """
         scopes = self._valid(new.scopes)
         text = new_token()
         async with self._database.begin() as session:
             await _make_room(session, who.user_id)
+            # With the user locked: whoever ends what this rests on has done so, or then removes the token too.
+            await self._revocations.confirm(session, who.grant_id)
             token = AccessToken(
                 user_id=who.user_id,
                 id=uuid7(),

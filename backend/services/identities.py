@@ -80,10 +80,10 @@ class Identities:
     async def _create(self, who: ForeignSubject, caller: Caller) -> None:
         """Make them a user, unless somebody else does so at this moment."""
         user = User(id=uuid7(), email=None, name=_name(who))
-        # A token that outlives the account it led to must not make another one.
-        await self._revocations.check(Principal(user.id, identity_id(who), who.expires_at, "identity"))
         try:
             async with self._database.begin() as session:
+                # A token that outlives the account it led to must not make another one, wherever that has gone.
+                await self._revocations.confirm(session, identity_id(who))
                 session.add(user)
                 await session.flush()
                 session.add(Revision(user_id=user.id))

@@ -29,8 +29,10 @@ REFRESH_AFTER = 2.0
 TRUSTED_FOR = 5.0
 """Seconds after which a request waits for them: the longest that an ended grant is still good anywhere."""
 
-OVERLAP = 20.0
-"""Seconds that are read again each time: a transaction that was slow to commit has an older time than others."""
+OVERLAP = 90.0
+"""Seconds that are read again each time: a transaction that was slow to commit has an older time than others. Longer
+than the slowest, which removes an account.
+"""
 
 RETENTION = timedelta(hours=1)
 """How long an ended grant is remembered: longer than any access token, or what a process remembers of one, lives."""
@@ -68,6 +70,13 @@ class Revocations:
                 # Shielded: others wait for the same, whoever goes away.
                 await asyncio.shield(self._reading)
         if who.grant_id in self._ended:
+            raise TokenRevoked
+
+    async def confirm(self, session: AsyncSession, grant_id: UUID) -> None:
+        """Raises `TokenRevoked` if the grant has ended by now, wherever that was: for what would outlast its end."""
+        lately = col(Revocation.revoked_at) > func.now() - RETENTION
+        ended = sqlmodel.select(lately).where(col(Revocation.grant_id) == grant_id)
+        if (await session.exec(ended)).first():
             raise TokenRevoked
 
     async def end(self, session: AsyncSession, grant_ids: Collection[UUID]) -> None:

@@ -21,7 +21,7 @@ from backend.config.rates import Rate
 from backend.database.fast_lane import FastLane
 from backend.database.gate import Gate
 from backend.domain.errors import RateLimited, TooManyAttempts
-from backend.domain.throttling import Allowance, network_of
+from backend.domain.throttling import Allowance, account_of, network_of
 
 if TYPE_CHECKING:
     from limits.aio.storage import Storage
@@ -125,7 +125,7 @@ class Throttle:
     async def attempt(self, account: str, address: str | None) -> Attempt:
         """Count an attempt to sign in to an account, by the name that was typed. Raises `TooManyAttempts`."""
         storage = await self._storage()
-        account, network = account.casefold(), _network(address)
+        account, network = account_of(account), _network(address)
         pair = self._hashed("pair", account, network)
         counters = [_Counter(pair, PAIR)]
         # Where somebody has signed in before, no failures elsewhere or of others keep them out.
@@ -152,7 +152,7 @@ class Throttle:
     async def remember(self, account: str, address: str | None) -> None:
         """The account was opened at the address, which is so known to it."""
         storage = await self._storage()
-        await storage.incr(f"known:{self._hashed('pair', account.casefold(), _network(address))}", KNOWN_FOR)
+        await storage.incr(f"known:{self._hashed('pair', account_of(account), _network(address))}", KNOWN_FOR)
 
     async def close(self) -> None:
         """Give up the connections to Redis."""

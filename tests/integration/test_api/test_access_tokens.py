@@ -17,7 +17,7 @@ from backend.services.access_tokens import EXPIRED_KEPT_FOR, FIND, USE_NOTED_AFT
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, TokenClient, client_for
 from tests.factories.queries import CountQueries
-from tests.integration.test_api.answers import ME, TASKS, answered, faults, problem, sql
+from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, faults, problem, sql
 
 TOKENS = "/api/v1/auth/tokens"
 AUDIT = "/api/v1/users/me/audit"
@@ -179,6 +179,20 @@ async def test_another_process_refuses_a_deleted_token_within_seconds(
         monkeypatch.setattr(revocations, "REFRESH_AFTER", 0.0)
 
         problem(await elsewhere.get(TASKS), 401, "token_revoked")
+
+
+async def test_whoever_is_out_makes_no_token_in_the_seconds_that_another_process_takes_to_know(
+    owner: Client, database_url: str, tmp_path: Path
+) -> None:
+    """It would be good for a year, where what it was made with was good for seconds."""
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await elsewhere.get(TASKS))
+        assert (await owner.post(LOGOUT)).status_code == 204
+
+        problem(await elsewhere.post(TOKENS, json=BACKUP), 401, "token_revoked")
+
+    assert await sql(owner.app, "SELECT 1 FROM access_tokens WHERE user_id = :id", id=owner.user_id) == []
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["unknown", "known"])

@@ -1,8 +1,11 @@
 """People who sign in elsewhere may do what others may, leave for good, and be locked out."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.factories.clients import Client
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import Client, client_for
 from tests.factories.issuers import token_of_the_frontend
 from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, problem
 
@@ -38,6 +41,19 @@ async def test_who_leaves_for_good_does_not_come_back_with_the_token_at_hand(els
         problem(await elsewhere.request(method, path, json={"title": "x"}), 401, "token_revoked")
     left = "SELECT count(*) FROM users WHERE id = $1::uuid"
     assert (await elsewhere.app.state.database.fast.run(left, user_id))[0]["count"] == 0
+
+
+async def test_nor_in_a_process_that_has_not_heard_of_it_yet(
+    elsewhere: Client, database_url: str, tmp_path: Path
+) -> None:
+    answered(await elsewhere.get(ME))
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as there:
+        there.headers["Authorization"] = f"Bearer {token_of_the_frontend(name='Grace')}"
+        answered(await there.get(ME))
+        assert (await elsewhere.delete(ME)).status_code == 204
+
+        there.headers["Authorization"] = elsewhere.headers["Authorization"]
+        problem(await there.get(ME), 401, "token_revoked")
 
 
 async def test_a_token_of_the_frontend_that_has_expired_is_refused(anonymous: Client) -> None:

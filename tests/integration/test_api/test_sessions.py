@@ -9,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
+from backend.database.gate import GRACE
 from backend.services import revocations
+from backend.services.accounts import LEAVING_LIMIT
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, client_for
 from tests.integration.test_api.answers import LOGIN, LOGOUT, ME, TOKEN, answered, problem, sql
@@ -112,6 +114,21 @@ async def test_another_process_refuses_the_access_token_within_seconds(
 
         problem(await elsewhere.get(ME), 401, "token_revoked")
     assert app is not other
+
+
+async def test_another_process_does_not_miss_what_took_long_to_commit(
+    owner: Client, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await elsewhere.get(ME))
+
+        began = datetime.now(UTC) - timedelta(seconds=LEAVING_LIMIT + 2 * GRACE)
+        await sql(other, "INSERT INTO revocations VALUES (:id, :began)", id=owner.session_id, began=began)
+        monkeypatch.setattr(revocations, "TRUSTED_FOR", 0.0)
+        monkeypatch.setattr(revocations, "REFRESH_AFTER", 0.0)
+
+        problem(await elsewhere.get(ME), 401, "token_revoked")
 
 
 async def test_what_ended_before_a_process_started_is_refused_by_its_first_answer(

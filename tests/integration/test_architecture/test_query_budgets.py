@@ -28,7 +28,7 @@ BUDGETS: Mapping[str, int] = {
     "end_session": 4,
     "list_audit": 1,
     "list_access_tokens": 1,
-    "create_access_token": 4,
+    "create_access_token": 5,
     "delete_access_token": 3,
     "forgot_password": 2,
     "reset_password": 11,

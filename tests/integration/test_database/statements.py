@@ -129,6 +129,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "list_access_tokens": {"select access_tokens: access_tokens_listing_idx"},
     "create_access_token": {
         "lock users: users_pkey",
+        "select revocations: revocations_pkey",
         "delete access_tokens: access_tokens_listing_idx",
         "insert access_tokens",
         *AUDITED,
