@@ -12,12 +12,19 @@ import httpx
 from backend.api.scopes import offered, scope_of
 from tests.factories.canaries import CANARY
 from tests.factories.clients import Client, Person
+from tests.factories.issuers import token_of_the_frontend
 from tests.integration.test_architecture.credentials import Headers, bearer, signed
 from tests.integration.test_architecture.operations import APP, PARAMETERS, PROTECTED, REQUESTS, Operation
-from tests.integration.test_architecture.places import Place, parameter_of, places_of_ids, with_id
+from tests.integration.test_architecture.places import (
+    Place,
+    parameter_of,
+    places_of_ids,
+    with_id,
+)
 
 USER = Place("path", ("user_id",))
 OWNERS, STRANGERS, NOBODYS, MALFORMED = "the owner's", "the stranger's", "nobody's", "malformed"
+NEWCOMERS = "the newcomer's"
 OBJECTS = (OWNERS, STRANGERS, NOBODYS, MALFORMED)
 ME = "me"
 
@@ -28,9 +35,10 @@ type Ids = tuple[tuple[Place, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Two users; the ids of their objects, by path parameter and by whose they are; and two tokens of the owner's.
+    """Two users; the ids of their objects, by path parameter and by whose they are; and who else there is to ask.
 
-    One of the tokens has every scope, the other every scope but the one that the operation asks for.
+    Of two tokens of the owner's, one has every scope, the other every scope but the one that the operation asks for.
+    The newcomer has an account elsewhere, is known here by that, and has nothing.
     """
 
     owner: Client
@@ -38,6 +46,7 @@ class World:
     ids: Mapping[str, Mapping[str, str]]
     token: str
     lesser_token: str
+    newcomers_token: str
 
     @classmethod
     async def make(cls, person: Person, operation: Operation) -> "World":
@@ -53,14 +62,22 @@ class World:
         owner = people[OWNERS]
         asked = scope_of(operation.route, operation.method)
         lesser = await _token(owner, [scope for scope in SCOPES if scope != asked])
-        return cls(owner, people[STRANGERS], ids, await _token(owner, SCOPES), lesser)
+        newcomer = token_of_the_frontend()
+        ids["user_id"] = {**ids["user_id"], NEWCOMERS: await _use(owner, newcomer)}
+        return cls(owner, people[STRANGERS], ids, await _token(owner, SCOPES), lesser, newcomer)
+
+
+async def _use(client: Client, token: str) -> str:
+    """Use a token, so that whose it is is known from now on, and its use is noted; gives the id of who that is."""
+    reply = await client.get("/api/v1/users/me", headers=bearer(token))
+    return str(reply.json().get("id"))
 
 
 async def _token(client: Client, scopes: Sequence[str]) -> str:
-    """A personal access token of the client's that has been used: its last use is noted, and it is remembered."""
+    """A personal access token of the client's that has been used."""
     made = await client.post("/api/v1/auth/tokens", json={"name": f"Backup {CANARY}", "scopes": scopes})
     token = str(made.json()["token"])
-    await client.get("/api/v1/users/me", headers=bearer(token))
+    await _use(client, token)
     return token
 
 
@@ -80,6 +97,12 @@ class Sender:
     refusal: Callable[[Operation], tuple[int, str] | None] = lambda _: None
 
 
+def _unless_for_passwords(operation: Operation) -> tuple[int, str] | None:
+    """Whoever signs in elsewhere has no session here to end, and no password to change or to give."""
+    code = {"logout": "signed_in_elsewhere", "change_password": "wrong_password", "change_email": "wrong_password"}
+    return (403, code[operation.name]) if operation.name in code else None
+
+
 def _unless_for_sessions(otherwise: tuple[int, str] | None) -> Callable[[Operation], tuple[int, str] | None]:
     """A token is refused where a session is asked for."""
 
@@ -95,6 +118,9 @@ SENDERS: Mapping[str, Sender] = {
     "the owner's token": Sender(lambda world: bearer(world.token), OWNERS, _unless_for_sessions(None)),
     "a token without the scope": Sender(
         lambda world: bearer(world.lesser_token), OWNERS, _unless_for_sessions((403, "insufficient_scope"))
+    ),
+    "a newcomer of another issuer's": Sender(
+        lambda world: bearer(world.newcomers_token), NEWCOMERS, _unless_for_passwords
     ),
     "nobody": Sender(lambda _: {}, refusal=lambda _: (401, "token_missing")),
     "an expired token": Sender(
@@ -123,7 +149,7 @@ class Cell:
     def acting(self) -> str | None:
         """Whose rows the request may change: the sender's; where nobody is asked who they are, whom it speaks of."""
         whose = SENDERS[self.sender].whose
-        return whose if self.operation.protected else whose or OWNERS
+        return whose if self.operation.protected or whose == STRANGERS else OWNERS
 
     @property
     def expected(self) -> tuple[int, str] | None:
@@ -181,4 +207,4 @@ async def send(client: httpx.AsyncClient, world: World, cell: Cell) -> tuple[htt
             request = with_id(operation, request, place, sent[-1])
     headers = {"X-Request-ID": "the-same-request", **SENDERS[cell.sender].headers(world)}
     reply = await client.request(operation.method, operation.path.format(**path), headers=headers, **request)
-    return reply, [*sent, str(person.user_id)]
+    return reply, [*sent, world.ids["user_id"][cell.acting or OWNERS]]

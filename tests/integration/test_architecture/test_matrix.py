@@ -108,7 +108,7 @@ async def test_what_is_somebody_elses_does_not_exist(
 
 
 @pytest.mark.parametrize(
-    "every", [[cell for some in MATRIX.values() for cell in some]], ids=lambda every: f"{len(every)}"
+    "every", [[cell for some in MATRIX.values() for cell in some]], ids=lambda every: f"{len(every)} cells"
 )
 def test_the_cells_have_every_operation_everybody_and_every_id_everywhere(every: list[Cell]) -> None:
     asked = {(operation, sender) for operation in OPERATIONS for sender in SENDERS}
