@@ -56,7 +56,7 @@ async def _with_lockouts(
     from backend.services.revocations import Revocations
     from backend.utils.logging import configure_logging
 
-    configure_logging("warning", settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)
     database = Database(url, pool_size=1, queue_limit=1, timeout=settings.database_timeout)
     await database.open()
     try:

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     """The HS256 key that signs access tokens, at least 32 bytes. Generated once on the embedded database."""
 
     jwt_private_key: SecretStr | None = None
-    """An Ed25519 key in PEM that signs access tokens (EdDSA) in place of the secret, which stays good for old ones."""
+    """An Ed25519 key in PEM that signs access tokens (EdDSA) in place of the secret."""
 
     jwt_previous_keys: SecretStr | None = None
     """Keys that no longer sign and whose tokens are still good, separated by commas: secrets, or keys in PEM."""
@@ -164,15 +164,22 @@ class Settings(BaseSettings):
     @field_validator("jwt_secret", "better_auth_secret")
     @classmethod
     def _strong(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if secret is None:
-            return None
-        value = secret.get_secret_value()
-        if len(value.encode()) < MINIMUM_SECRET_BYTES or len(set(value)) < MINIMUM_DISTINCT_CHARACTERS:
+        if secret is not None and _is_weak(secret.get_secret_value()):
             raise ValueError(
                 f"{str(info.field_name).upper()} is too weak: give at least {MINIMUM_SECRET_BYTES} random bytes,"
                 " for example the output of `openssl rand -hex 32`"
             )
         return secret
+
+    @field_validator("jwt_previous_keys")
+    @classmethod
+    def _each_strong(cls, keys: SecretStr | None) -> SecretStr | None:
+        # What an old secret signs is as good as what the new one does.
+        if any(_is_weak(key) for key in _separated(keys) if "-----" not in key):
+            raise ValueError(
+                "JWT_PREVIOUS_KEYS has a secret that is too weak: leave it out; its tokens are forged easily"
+            )
+        return keys
 
     @field_validator("jwt_private_key")
     @classmethod
@@ -184,19 +191,20 @@ class Settings(BaseSettings):
         return key
 
     def named_keys(self) -> dict[str, list[str]]:
-        """The keys of access tokens by the setting that has them, the one that signs first."""
-        previous = self.jwt_previous_keys.get_secret_value().split(",") if self.jwt_previous_keys else []
-        return {
-            "JWT_PRIVATE_KEY": [self.jwt_private_key.get_secret_value()] if self.jwt_private_key else [],
-            "JWT_SECRET": [self.jwt_secret.get_secret_value()] if self.jwt_secret else [],
-            "JWT_PREVIOUS_KEYS": [key.strip() for key in previous if key.strip()],
-        }
+        """The keys of access tokens by the setting that has them, the one that signs first.
+
+        A private key takes the place of the secret, whose tokens are no longer good unless it is a previous key.
+        """
+        name, key = "JWT_SECRET", self.jwt_secret
+        if self.jwt_private_key is not None:
+            name, key = "JWT_PRIVATE_KEY", self.jwt_private_key
+        current = [] if key is None else [key.get_secret_value()]
+        return {name: current, "JWT_PREVIOUS_KEYS": _separated(self.jwt_previous_keys)}
 
     def signing_keys(self) -> list[str]:
         """The keys of access tokens, the one that signs first; empty when there is none to sign with."""
-        keys = self.named_keys()
-        signs = bool(keys["JWT_PRIVATE_KEY"] or keys["JWT_SECRET"])
-        return [key for each in keys.values() for key in each] if signs else []
+        current, previous = self.named_keys().values()
+        return [*current, *previous] if current else []
 
     @field_validator("smtp_url")
     @classmethod
@@ -220,7 +228,8 @@ class Settings(BaseSettings):
         if self.better_auth_secret is not None:
             if self.better_auth_url is None:
                 raise ValueError("BETTER_AUTH_SECRET needs BETTER_AUTH_URL, which its tokens must name: set both")
-            if self.better_auth_secret == self.jwt_secret:
+            ours = [self.jwt_secret and self.jwt_secret.get_secret_value(), *_separated(self.jwt_previous_keys)]
+            if self.better_auth_secret.get_secret_value() in ours:
                 raise ValueError("BETTER_AUTH_SECRET must not be JWT_SECRET: who has one could be anybody")
         if self.better_auth_url in {issuer.issuer for issuer in self.trusted_issuers or ()}:
             raise ValueError("TRUSTED_ISSUERS names BETTER_AUTH_URL again: leave one of them out")
@@ -245,6 +254,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base class names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+
+def _is_weak(secret: str) -> bool:
+    return len(secret.encode()) < MINIMUM_SECRET_BYTES or len(set(secret)) < MINIMUM_DISTINCT_CHARACTERS
+
+
+def _separated(keys: SecretStr | None) -> list[str]:
+    return [key.strip() for key in keys.get_secret_value().split(",") if key.strip()] if keys else []
 
 
 def _is_secret(field: FieldInfo) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import col
 
 from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.session import Database
+from backend.models.mail import Mail
 from backend.models.users import User
 from backend.services import audit
 from backend.services.current_password import CurrentPassword, WrongPassword
@@ -48,6 +49,9 @@ class AccountService:
             user = await self._current.confirm(who.user_id, password or "", caller)
         async with self._database.begin(LEAVING_LIMIT) as session:
             await self._revocations.end_all_of(session, who.user_id)
+            # A link that somebody asked for without signing in waits for their address, and names nobody.
+            if user.email is not None:
+                await session.exec(delete(Mail).where(func.lower(col(Mail.address)) == func.lower(user.email)))
             # What is theirs goes with them: every foreign key cascades.
             same = col(User.password_hash).is_not_distinct_from(user.password_hash)
             removed = await session.exec(delete(User).where(col(User.id) == who.user_id, same))

@@ -194,7 +194,12 @@ async def _recipient(session: AsyncSession, mail: Mail) -> tuple[UUID, str] | No
         # An address that leads to somebody else already is told nothing.
         free = user is None or user.id == mail.user_id
         return (mail.user_id, mail.address) if mail.user_id and free else None
-    if user is None or user.email is None or (mail.purpose == "verify_email" and user.email_verified_at is not None):
+    if (
+        user is None
+        or user.email is None
+        or user.disabled_at is not None
+        or (mail.purpose == "verify_email" and user.email_verified_at is not None)
+    ):
         return None
     return user.id, user.email
 

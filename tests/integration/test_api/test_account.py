@@ -107,6 +107,7 @@ async def test_an_export_is_whole_however_much_is_read_at_a_time(
 
 async def test_whoever_leaves_leaves_nothing_behind(app: FastAPI, owner: Client, anonymous: Client) -> None:
     await has_everything(owner)
+    await anonymous.post("/api/v1/auth/password/forgot", json={"email": owner.email})
 
     reply = await owner.request("DELETE", ME, json={"password": PASSWORD})
 

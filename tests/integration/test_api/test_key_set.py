@@ -23,7 +23,11 @@ async def test_nobody_is_signed_out_when_a_key_takes_the_place_of_the_secret(
 ) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     # The old secret has become a previous key, beside another one, in the form of the environment.
-    keys = {"jwt_secret": "0123456789abcdef" * 2, "jwt_private_key": pem, "jwt_previous_keys": f"{SECRET}, {'x9' * 20}"}
+    keys = {
+        "jwt_secret": "0123456789abcdef" * 2,
+        "jwt_private_key": pem,
+        "jwt_previous_keys": f"{SECRET}, {'91ca70b3d5e2' * 3}",
+    }
     settings = settings_for(database_url).model_validate({**settings_for(database_url).model_dump(), **keys})
 
     async with running(settings, tmp_path / "other.log") as other, client_for(other) as client:

@@ -76,6 +76,34 @@ def file(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize("weak", ["short", "a" * 64, f"{STRONG}, changeme"])
+def test_a_previous_key_is_as_strong_as_one_that_signs(environment: Set, weak: str) -> None:
+    environment(jwt_previous_keys=weak)
+
+    with pytest.raises(ValidationError, match="JWT_PREVIOUS_KEYS has a secret that is too weak"):
+        Settings()
+
+
+def test_a_private_key_takes_the_place_of_the_secret(environment: Set) -> None:
+    environment(jwt_secret=STRONG, jwt_private_key=PRIVATE_KEY)
+    assert Settings().signing_keys() == [PRIVATE_KEY]
+
+    environment(jwt_previous_keys=f"{STRONG},{OTHER}")
+    assert Settings().signing_keys() == [PRIVATE_KEY, STRONG, OTHER]
+
+
+def test_the_secret_of_a_frontend_is_none_of_ours(environment: Set) -> None:
+    environment(
+        jwt_secret=STRONG,
+        jwt_previous_keys=OTHER,
+        better_auth_url="https://app.example.com",
+        better_auth_secret=OTHER,
+    )
+
+    with pytest.raises(ValidationError, match="BETTER_AUTH_SECRET must not be JWT_SECRET"):
+        Settings()
+
+
 def test_without_any_setting_there_is_a_server_for_this_machine_alone() -> None:
     settings = Settings()
 
