@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 users = typer.Typer(help="Lock accounts out, and let them in again.")
 
-Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address of the account.")]
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its e-mail address, or the id of its user.")]
 
 
 @users.command()
-def disable(email: Address) -> None:
+def disable(account: Account) -> None:
     """Lock a user out: every session and token of theirs ends within seconds, and signing in is refused."""
-    typer.echo(f"disabled {_done(lambda lockouts: lockouts.disable(email))}")
+    typer.echo(f"disabled {_done(lambda lockouts: lockouts.disable(account))}")
 
 
 @users.command()
-def enable(email: Address) -> None:
+def enable(account: Account) -> None:
     """Let a user sign in again. What ended stays so."""
-    typer.echo(f"enabled {_done(lambda lockouts: lockouts.enable(email))}")
+    typer.echo(f"enabled {_done(lambda lockouts: lockouts.enable(account))}")
 
 
 def _done(work: Callable[[Lockouts], Awaitable[UUID | None]]) -> UUID:
@@ -44,7 +44,7 @@ def _done(work: Callable[[Lockouts], Awaitable[UUID | None]]) -> UUID:
         except DatabaseUnavailable as error:
             raise Refusal("The database cannot be reached: check DATABASE_URL, or start donewell") from error
     if user_id is None:
-        raise Refusal("There is no account with this address: check it")
+        raise Refusal("There is no such account: check the address or the id")
     return user_id
 
 

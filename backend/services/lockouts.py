@@ -23,10 +23,10 @@ class Lockouts:
         self._database = database
         self._revocations = revocations
 
-    async def disable(self, email: str) -> UUID | None:
+    async def disable(self, account: str) -> UUID | None:
         """Lock a user out: sessions and tokens end, signing in is refused. Gives the id, if there is such a user."""
         async with self._database.begin() as session:
-            if (user_id := await _find(session, email)) is None:
+            if (user_id := await _find(session, account)) is None:
                 return None
             await session.exec(update(User).where(col(User.id) == user_id).values(disabled_at=func.now()))
             await self._revocations.end_all_of(session, user_id)
@@ -34,10 +34,10 @@ class Lockouts:
         log.info("user.disabled", user_id=str(user_id))
         return user_id
 
-    async def enable(self, email: str) -> UUID | None:
+    async def enable(self, account: str) -> UUID | None:
         """Let a user sign in again. Gives the id, if there is such a user."""
         async with self._database.begin() as session:
-            if (user_id := await _find(session, email)) is None:
+            if (user_id := await _find(session, account)) is None:
                 return None
             await session.exec(update(User).where(col(User.id) == user_id).values(disabled_at=None))
             audit.record(session, "user.enabled", user_id, Caller())
@@ -45,5 +45,10 @@ class Lockouts:
         return user_id
 
 
-async def _find(session: AsyncSession, email: str) -> UUID | None:
-    return (await session.exec(select(User.id).where(func.lower(col(User.email)) == func.lower(email)))).first()
+async def _find(session: AsyncSession, account: str) -> UUID | None:
+    """Who it is, by address, or by id: people who sign in elsewhere have no address here."""
+    try:
+        named = col(User.id) == UUID(account)
+    except ValueError:
+        named = func.lower(col(User.email)) == func.lower(account)
+    return (await session.exec(select(User.id).where(named))).first()

@@ -161,7 +161,7 @@ class SessionService:
         if user is None or not correct:
             await self._refuse(user, caller)
         if user.disabled_at is not None:
-            raise AccountDisabled
+            await self._refuse(user, caller, AccountDisabled)
         renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
         async with self._database.begin() as session:
             if not await _still_is(session, user):
@@ -220,12 +220,17 @@ class SessionService:
         await self._revocations.end(session, [session_id])
         return True
 
-    async def _refuse(self, user: User | None, caller: Caller) -> NoReturn:
+    async def _refuse(
+        self,
+        user: User | None,
+        caller: Caller,
+        refusal: type[InvalidCredentials | AccountDisabled] = InvalidCredentials,
+    ) -> NoReturn:
         if user is not None:
             async with self._database.begin() as session:
-                audit.record(session, "session.refused", user.id, caller)
-        log.info("session.refused", code=InvalidCredentials.code)
-        raise InvalidCredentials
+                audit.record(session, "session.refused", user.id, caller, code=refusal.code)
+        log.info("session.refused", code=refusal.code)
+        raise refusal
 
     def _pair(self, token: RefreshToken) -> Tokens:
         return Tokens(

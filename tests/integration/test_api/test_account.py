@@ -164,9 +164,21 @@ async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client,
     form = {"grant_type": "refresh_token", "refresh_token": owner.refresh_token}
     problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
     problem(await anonymous.post(LOGIN, json=credentials), 403, "account_disabled")
+    told = await sql(app, "SELECT event, details FROM audit_log WHERE user_id = :id ORDER BY id", id=owner.user_id)
+    assert [entry["event"] for entry in told] == ["user.disabled", "session.refused"]
+    assert told[-1]["details"] == {"code": "account_disabled"}
     problem(await anonymous.post(LOGIN, json=credentials | {"password": uuid4().hex}), 401, "invalid_credentials")
     password_form = {"grant_type": "password", "username": owner.email, "password": PASSWORD}
     problem(await anonymous.post(TOKEN, data=password_form), 400, "invalid_grant")
+
+
+async def test_whoever_has_no_address_here_is_locked_out_by_id(app: FastAPI, owner: Client, stranger: Client) -> None:
+    await sql(app, "UPDATE users SET email = NULL WHERE id = :id", id=owner.user_id)
+
+    assert await Lockouts(app.state.database, app.state.revocations).disable(str(owner.user_id)) == owner.user_id
+
+    problem(await owner.get(ME), 401, "token_revoked")
+    answered(await stranger.get(ME))
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["not looked up", "known"])

@@ -29,7 +29,7 @@ async def test_sign_ins_and_refusals_are_told_with_where_they_came_from(owner: C
     told = await entry(owner)
     assert told["device"] == "A phone"
     assert told["address"].startswith("10.")
-    assert told["details"] == {}
+    assert told["details"] == {"code": "invalid_credentials"}
     assert told["request_id"] == reply.headers["x-request-id"]
 
 

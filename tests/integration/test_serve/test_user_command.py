@@ -71,4 +71,4 @@ def test_an_address_that_nobody_has_is_refused_in_a_sentence_that_does_not_repea
     done = user(data_dir, "disable", "nobody@example.com")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "donewell: There is no account with this address: check it\n"
+    assert done.stderr == "donewell: There is no such account: check the address or the id\n"
