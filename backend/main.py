@@ -88,6 +88,31 @@ def create_app(settings: Settings | None = None, *, embedded: bool = False) -> F
         Rate.parse(settings.auth_rate_limit),
         settings.redis_url.get_secret_value() if settings.redis_url else None,
     )
+    _add_layers(app, settings, headers, tokens=tokens, personal=personal, issuers=issuers)
+    return app
+
+
+def describe() -> FastAPI:
+    """The application without a database: good for its OpenAPI document, not for requests."""
+    return create_app(
+        # Not read from the environment, and a socket, so that no PG… variable completes it either.
+        Settings.model_construct(
+            database_url=SecretStr("postgresql:///donewell?host=/nowhere"),
+            jwt_secret=SecretStr("only the document is asked for, no token is issued"),
+        )
+    )
+
+
+def _add_layers(
+    app: FastAPI,
+    settings: Settings,
+    headers: AnswerHeaders,
+    *,
+    tokens: AccessTokens,
+    personal: PersonalTokens,
+    issuers: Issuers,
+) -> None:
+    """Each is around those before it: a request meets the last one first."""
     app.add_middleware(CheckedBodies)
     app.add_middleware(FastPath, application=app)
     if (rate := Rate.parse(settings.rate_limit)) is not None:
@@ -101,18 +126,6 @@ def create_app(settings: Settings | None = None, *, embedded: bool = False) -> F
     )
     if settings.trusted_proxies:
         app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)
-    return app
-
-
-def describe() -> FastAPI:
-    """The application without a database: good for its OpenAPI document, not for requests."""
-    return create_app(
-        # Not read from the environment, and a socket, so that no PG… variable completes it either.
-        Settings.model_construct(
-            database_url=SecretStr("postgresql:///donewell?host=/nowhere"),
-            jwt_secret=SecretStr("only the document is asked for, no token is issued"),
-        )
-    )
 
 
 def _send(settings: Settings, *, embedded: bool) -> Send | None:
@@ -143,10 +156,13 @@ def _application(
         app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
         app.state.identities = Identities(database, revocations)
         outbox, throttle = Outbox(configured=send is not None), app.state.throttle
-        app.state.accounts = AccountService(database, revocations, CurrentPassword(database, passwords, throttle))
+        current = CurrentPassword(database, passwords, throttle)
+        app.state.accounts = AccountService(database, revocations, current)
         app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
-        app.state.passwords = PasswordService(database, passwords, revocations, throttle, outbox)
-        app.state.email_addresses = EmailAddressService(database, passwords, throttle, outbox)
+        app.state.passwords = PasswordService(
+            database, passwords, revocations, current, throttle=throttle, outbox=outbox
+        )
+        app.state.email_addresses = EmailAddressService(database, current, throttle, outbox)
         app.state.mail = mail = MailSender(database, outbox, letters, send) if send else None
         if mail is not None:
             mail.start()

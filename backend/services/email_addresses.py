@@ -6,7 +6,6 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.auth.password import Passwords
 from backend.auth.principal import Caller, Principal
 from backend.database.gate import driver_error
 from backend.database.session import Database
@@ -26,9 +25,9 @@ log = structlog.get_logger()
 class EmailAddressService:
     """Confirms and changes people's e-mail addresses."""
 
-    def __init__(self, database: Database, passwords: Passwords, throttle: Throttle, outbox: Outbox) -> None:
+    def __init__(self, database: Database, current: CurrentPassword, throttle: Throttle, outbox: Outbox) -> None:
         self._database = database
-        self._current = CurrentPassword(database, passwords, throttle)
+        self._current = current
         self._outbox = outbox
         self._throttle = throttle
 

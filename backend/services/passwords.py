@@ -25,11 +25,18 @@ class PasswordService:
     """Gives people a new password. A new one ends what rests on the old one."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, revocations: Revocations, throttle: Throttle, outbox: Outbox
+        self,
+        database: Database,
+        passwords: Passwords,
+        revocations: Revocations,
+        current: CurrentPassword,
+        *,
+        throttle: Throttle,
+        outbox: Outbox,
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._current = CurrentPassword(database, passwords, throttle)
+        self._current = current
         self._revocations = revocations
         self._outbox = outbox
         self._throttle = throttle

@@ -7,6 +7,8 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.services.lockouts import Lockouts
+
 TASKS = "/api/v1/users/me/tasks"
 PHASE_2_TASKS = "/api/me/tasks"
 ME = "/api/v1/users/me"
@@ -50,6 +52,11 @@ def answered(reply: httpx.Response, status: int = 200) -> Any:
     """The JSON of a reply that must have this status."""
     assert reply.status_code == status, reply.text
     return reply.json()
+
+
+def lockouts(app: FastAPI) -> Lockouts:
+    """What the operator does with `donewell user`, in the application's own process."""
+    return Lockouts(app.state.database, app.state.revocations)
 
 
 async def sql(app: FastAPI, statement: str, **values: Any) -> list[dict[str, Any]]:

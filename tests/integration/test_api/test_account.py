@@ -10,12 +10,11 @@ from sqlalchemy import LargeBinary, inspect
 
 from backend.models.base import metadata
 from backend.services import export
-from backend.services.lockouts import Lockouts
 from backend.services.throttle import PAIR
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, TokenClient, client_for, sign_up
 from tests.factories.databases import execute
-from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, problem, sql
+from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, lockouts, problem, sql
 from tests.integration.test_api.guesses import wait_longer
 
 EXPORT = f"{ME}/export"
@@ -158,7 +157,7 @@ async def test_the_address_of_somebody_who_left_is_free(owner: Client, anonymous
 async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client, anonymous: Client) -> None:
     credentials = {"email": owner.email, "password": PASSWORD}
 
-    await Lockouts(app.state.database, app.state.revocations).disable(owner.email.upper())
+    await lockouts(app).disable(owner.email.upper())
 
     problem(await owner.get(ME), 401, "token_revoked")
     form = {"grant_type": "refresh_token", "refresh_token": owner.refresh_token}
@@ -175,7 +174,7 @@ async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client,
 async def test_whoever_has_no_address_here_is_locked_out_by_id(app: FastAPI, owner: Client, stranger: Client) -> None:
     await sql(app, "UPDATE users SET email = NULL WHERE id = :id", id=owner.user_id)
 
-    assert await Lockouts(app.state.database, app.state.revocations).disable(str(owner.user_id)) == owner.user_id
+    assert await lockouts(app).disable(str(owner.user_id)) == owner.user_id
 
     problem(await owner.get(ME), 401, "token_revoked")
     answered(await stranger.get(ME))
@@ -193,16 +192,16 @@ async def test_personal_tokens_end_with_the_account(
     if leaves:
         await owner.request("DELETE", ME, json={"password": PASSWORD})
     else:
-        await Lockouts(app.state.database, app.state.revocations).disable(owner.email)
-        await Lockouts(app.state.database, app.state.revocations).enable(owner.email)
+        await lockouts(app).disable(owner.email)
+        await lockouts(app).enable(owner.email)
 
     problem(await client.get(TASKS), 401, "token_revoked" if known else "token_invalid")
     assert await sql(app, "SELECT 1 FROM access_tokens WHERE id = :id", id=client.token_id) == []
 
 
 async def test_whoever_is_let_in_again_signs_in_again(app: FastAPI, owner: Client, anonymous: Client) -> None:
-    await Lockouts(app.state.database, app.state.revocations).disable(owner.email)
-    await Lockouts(app.state.database, app.state.revocations).enable(owner.email)
+    await lockouts(app).disable(owner.email)
+    await lockouts(app).enable(owner.email)
 
     signed_in = answered(await anonymous.post(LOGIN, json={"email": owner.email, "password": PASSWORD}))
 

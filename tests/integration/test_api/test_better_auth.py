@@ -15,7 +15,7 @@ from tests.factories.applications import running, settings_for
 from tests.factories.better_auth import BetterAuth, serving
 from tests.factories.clients import Client, client_for
 from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, problem
-from tests.unit.test_auth.test_jwks import Clock
+from tests.unit.test_auth.issuing import Clock
 
 AUDIT = "/api/v1/users/me/audit"
 

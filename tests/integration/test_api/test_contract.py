@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from backend.services.access_tokens import MOST
-from backend.services.lockouts import Lockouts
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, client_for
-from tests.integration.test_api.answers import answered
+from tests.integration.test_api.answers import answered, lockouts
 from tests.integration.test_api.contract import OPERATIONS, Operation, address, assert_declared
 from tests.integration.test_architecture.operations import PARAMETERS
 
@@ -119,8 +118,7 @@ async def not_signed_in(attempt: Attempt) -> None:
 async def not_allowed(attempt: Attempt) -> None:
     match str(attempt.operation):
         case "login":
-            state = attempt.client.app.state
-            await Lockouts(state.database, state.revocations).disable(attempt.client.email)
+            await lockouts(attempt.client.app).disable(attempt.client.email)
         case "deleteMe" | "changeEmail":
             attempt.request["json"]["password"] = "another password"
         case "changePassword":

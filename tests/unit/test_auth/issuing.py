@@ -61,3 +61,13 @@ ISSUERS: dict[str, Issuing] = {"ours": OURS, "ours with EdDSA": OURS_ED25519, "s
 
 def soon(seconds: float) -> float:
     return int(time.time()) + seconds
+
+
+class Clock:
+    """The monotonic clock of the key sets, which stands until it is set forward."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now

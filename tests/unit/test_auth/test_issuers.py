@@ -9,16 +9,12 @@ import jwt
 import pytest
 
 from backend.auth import issuers as module
-from backend.auth import jwks
 from backend.auth.issuers import Issuers
 from backend.auth.jwks import FRESH, STALE, IssuerUnavailable
 from backend.auth.principal import TokenExpired, TokenForged, TokenInvalid
-from backend.config.issuers import TrustedIssuer
-from tests.factories.applications import FRONTEND, FRONTEND_SECRET
 from tests.factories.issuers import KeyServer, key_server, reply, signing_key
 from tests.unit.test_auth.issuing import ISSUERS as ALL
-from tests.unit.test_auth.issuing import KEYED, soon
-from tests.unit.test_auth.test_jwks import Clock
+from tests.unit.test_auth.issuing import KEYED, Clock, soon
 from tests.unit.test_auth.test_matrix import identified
 
 BY = KEYED["EdDSA"]
@@ -28,21 +24,6 @@ BY = KEYED["EdDSA"]
 async def server() -> AsyncIterator[KeyServer]:
     async with key_server(BY.key) as server:
         yield server
-
-
-@pytest.fixture
-async def issuers(server: KeyServer) -> AsyncIterator[Issuers]:
-    trusted = TrustedIssuer(issuer=FRONTEND, jwks_url=server.url, audience=FRONTEND)
-    issuers = Issuers([trusted], {FRONTEND: FRONTEND_SECRET})
-    yield issuers
-    await issuers.close()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(jwks, "monotonic", clock)
-    return clock
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.auth import jwks
 from backend.auth.jwks import FRESH, LAST_RETRY, MOST_KEYS, REST, STALE, IssuerUnavailable, KeySet, usable_keys
 from backend.config.issuers import TrustedIssuer
 from tests.factories.issuers import KeyServer, SigningKey, key_server, key_set, reply, signing_key
+from tests.unit.test_auth.issuing import Clock
 
 ALL = ("EdDSA", "ES256", "RS256")
 FIRST, SECOND = signing_key("EdDSA", "first"), signing_key("EdDSA", "second")
@@ -23,23 +23,6 @@ FIRST, SECOND = signing_key("EdDSA", "first"), signing_key("EdDSA", "second")
 
 def key_set_at(url: str) -> KeySet:
     return KeySet(TrustedIssuer(issuer="https://app.example.com", jwks_url=url, audience="x"))
-
-
-class Clock:
-    """The monotonic clock of the key sets, which stands until it is set forward."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(jwks, "monotonic", clock)
-    return clock
 
 
 @pytest.fixture

@@ -46,14 +46,6 @@ async def server() -> AsyncIterator[KeyServer]:
         yield server
 
 
-@pytest.fixture
-async def issuers(server: KeyServer) -> AsyncIterator[Issuers]:
-    trusted = TrustedIssuer(issuer=FRONTEND, jwks_url=server.url, audience=FRONTEND)
-    issuers = Issuers([trusted], {FRONTEND: FRONTEND_SECRET})
-    yield issuers
-    await issuers.close()
-
-
 @pytest.fixture(params=ISSUERS)
 def issuing(request: pytest.FixtureRequest) -> Issuing:
     return ISSUERS[request.param]
