@@ -11,11 +11,31 @@ from typing import TYPE_CHECKING
 from backend.process import Refusal, Signals, in_background
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from backend.config.settings import Settings
     from backend.database.embedded import EmbeddedPostgres
 
 DATABASE_LIMIT = 1.2
 """Seconds that an orderly stop of our database has, which takes a fiftieth: the whole process has five."""
+
+_SENTENCES = {
+    "bool_parsing": "write on or off",
+    "extra_forbidden": "is not known",
+    "float_parsing": "write a number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "int_parsing": "write a whole number",
+    "less_than_equal": "must be {le:g} or less",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a text",
+    "too_short": "must not be empty",
+    "tuple_type": "must be a list",
+}
+"""What is wrong with a setting, by pydantic's name for it: its own sentences are for programmers."""
 
 
 @contextmanager
@@ -83,12 +103,16 @@ def settings_of_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         # Never the input: it may be a secret.
-        faults = [_fault(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-        raise Refusal("; ".join(faults)) from error
+        raise Refusal("; ".join(_fault(fault) for fault in error.errors())) from error
     except (ValueError, OSError) as error:
         raise Refusal(f"The settings cannot be read: {error.__cause__ or error}") from error
 
 
-def _fault(name: str, message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return message if name.upper() in message else f"{name.upper()} is not valid ({message}): correct it"
+def _fault(fault: ErrorDetails) -> str:
+    name, *path = map(str, fault["loc"])
+    sentence = _SENTENCES.get(fault["type"])
+    message = sentence.format_map(fault.get("ctx", {})) if sentence else fault["msg"].removeprefix("Value error, ")
+    if name.upper() in message:
+        return message
+    where = ".".join(path)
+    return f"{name.upper()} is not valid ({f'{where}: {message}' if where else message}): correct it"

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     Field,
-    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationInfo,
@@ -32,6 +31,10 @@ MINIMUM_SECRET_BYTES = 32
 
 MINIMUM_DISTINCT_CHARACTERS = 10
 """32 random hexadecimal digits fall below this about once in a million; "aaaa…" and "changeme…" do not reach it."""
+
+LONGEST_TIMEOUT = 60
+"""Seconds. With many more, other processes could miss an end of a session that was so slow to be written: they read
+again what was written in the last 90 seconds (`backend/services/revocations.py`)."""
 
 
 class SecretFiles(EnvSettingsSource):
@@ -67,7 +70,7 @@ class Settings(BaseSettings):
     database_queue_limit: PositiveInt = 2_000
     """Requests per lane and worker that may wait for a connection; the next one is answered 503."""
 
-    database_timeout: PositiveFloat = 5.0
+    database_timeout: float = Field(default=5.0, gt=0, le=LONGEST_TIMEOUT)
     """Seconds that waiting for a connection and running a statement may take together."""
 
     data_dir: Path = Path("donewell-data")

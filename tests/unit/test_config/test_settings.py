@@ -15,7 +15,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from backend.cli.databases import settings_of_environment
 from backend.config.settings import Settings
+from backend.process import Refusal
 
 STRONG = "3f9b2c71e8a04d5f96b1c0d7e2a8453f"
 OTHER = "a81c5e0b7d2f4936e1c8a05b7f3d9264"
@@ -120,6 +122,7 @@ def test_without_any_setting_there_is_a_server_for_this_machine_alone() -> None:
         ("database_pool_size", "7", 7),
         ("database_queue_limit", "9", 9),
         ("database_timeout", "0.25", 0.25),
+        ("database_timeout", "60", 60.0),
         ("data_dir", "/var/lib/donewell", Path("/var/lib/donewell")),
         ("host", "::", "::"),
         ("port", "1", 1),
@@ -174,6 +177,8 @@ def test_an_empty_variable_is_one_that_is_not_set(environment: Set, name: str) -
         ("database_queue_limit", "-1"),
         ("database_timeout", "0"),
         ("database_timeout", "soon"),
+        ("database_timeout", "nan"),
+        ("database_timeout", "60.1"),
         ("web_concurrency", "0"),
         *(
             ("public_url", url)
@@ -190,6 +195,11 @@ def test_an_empty_variable_is_one_that_is_not_set(environment: Set, name: str) -
         ),
         *(("cors_origins", origins) for origins in ("https://*.example.com", "https://a@b", "https://a b")),
         ("docs", "maybe"),
+        ("web_concurrency", "1.5"),
+        ("trusted_issuers", "[1]"),
+        ("trusted_issuers", '[{"a": 1}]'),
+        ("trusted_issuers", '[{"issuer": 1, "jwks_url": "https://a", "audience": "", "algorithms": ["none"]}]'),
+        ("trusted_issuers", '[{"issuer": "a", "jwks_url": "https://a", "audience": "a", "algorithms": []}]'),
         ("better_auth_url", "app.example.com"),
         ("better_auth_url", "ftp://app.example.com"),
         ("better_auth_url", "http://app.example.com"),
@@ -218,7 +228,10 @@ def test_a_setting_that_cannot_be_right_is_refused_by_name(environment: Set, nam
 
     with pytest.raises(ValidationError) as refusal:
         Settings()
-    assert [fault["loc"] for fault in refusal.value.errors()] == [(name,)]
+    assert {fault["loc"][0] for fault in refusal.value.errors()} == {name}
+    with pytest.raises(Refusal, match=f"^{name.upper()} ") as told:
+        settings_of_environment()
+    assert not re.search(r"Input|Field|String|Tuple|parse|valid [a-z]", str(told.value)), "these are pydantic's words"
 
 
 ISSUER = {
