@@ -42,7 +42,7 @@ RECENT = Statement(
         col(Revocation.revoked_at) > func.now() - bindparam("within", type_=INTERVAL())
     )
 )
-_PURGE = Statement(
+PURGE = Statement(
     delete(Revocation).where(col(Revocation.revoked_at) < func.now() - bindparam("within", type_=INTERVAL()))
 )
 
@@ -54,7 +54,7 @@ class Revocations:
         self._lane = lane
         self._ended: dict[UUID, float] = {}
         self._read_at: float | None = None
-        self._purged_at = monotonic()
+        self._purged_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def check(self, who: Principal) -> None:
@@ -108,14 +108,15 @@ class Revocations:
         self._ended.update(dict.fromkeys(grant_ids, monotonic()))
 
     async def _read(self) -> None:
-        begun = monotonic()
-        within = RETENTION if self._read_at is None else timedelta(seconds=begun - self._read_at + OVERLAP)
+        begun, before = monotonic(), self._read_at
+        within = RETENTION if before is None else timedelta(seconds=begun - before + OVERLAP)
         self._add([row["grant_id"] for row in await self._lane.fetch(RECENT, {"within": within})])
         self._read_at = begun
-        if begun - self._purged_at > RETENTION.total_seconds():
+        # Not with the first, for which requests wait.
+        if before is not None and (self._purged_at is None or begun - self._purged_at > RETENTION.total_seconds()):
             self._purged_at = begun
             self._forget(begun - RETENTION.total_seconds())
-            await self._lane.fetch(_PURGE, {"within": 2 * RETENTION})
+            await self._lane.fetch(PURGE, {"within": 2 * RETENTION})
 
     def _forget(self, before: float) -> None:
         for grant_id in [grant_id for grant_id, since in self._ended.items() if since < before]:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
+from backend.config.settings import LONGEST_TIMEOUT
 from backend.database.gate import GRACE
 from backend.services import revocations
 from backend.services.accounts import LEAVING_LIMIT
@@ -141,13 +142,23 @@ async def test_what_ended_before_a_process_started_is_refused_by_its_first_answe
         problem(await elsewhere.get(ME), 401, "token_revoked")
 
 
-async def test_old_revocations_are_forgotten(app: FastAPI, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_revocations_are_forgotten_by_a_process_that_is_new(
+    owner: Client, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     grant = uuid7()
-    await sql(app, "INSERT INTO revocations VALUES (:id, now() - interval '3 hours')", id=grant)
-    known = app.state.revocations
-    monkeypatch.setattr(known, "_purged_at", -1e9)
-    monkeypatch.setattr(known, "_read_at", None)
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        await sql(other, "INSERT INTO revocations VALUES (:id, now() - interval '3 hours')", id=grant)
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await elsewhere.get(ME))
+        monkeypatch.setattr(revocations, "TRUSTED_FOR", 0.0)
+        monkeypatch.setattr(revocations, "REFRESH_AFTER", 0.0)
 
-    answered(await owner.get(ME))
+        answered(await elsewhere.get(ME))
 
-    assert await sql(app, "SELECT 1 FROM revocations WHERE grant_id = :id", id=grant) == []
+        assert await sql(other, "SELECT 1 FROM revocations WHERE grant_id = :id", id=grant) == []
+
+
+def test_what_is_read_again_is_longer_than_any_transaction() -> None:
+    longest = max(LEAVING_LIMIT, LONGEST_TIMEOUT)
+
+    assert longest + 2 * GRACE + revocations.TRUSTED_FOR < revocations.OVERLAP
