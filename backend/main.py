@@ -150,19 +150,9 @@ def _application(
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        passwords = Passwords()
+        passwords, outbox = Passwords(), Outbox(configured=send is not None)
         await database.open()
-        app.state.revocations = revocations = Revocations(database.fast)
-        app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
-        app.state.identities = Identities(database, revocations)
-        outbox, throttle = Outbox(configured=send is not None), app.state.throttle
-        current = CurrentPassword(database, passwords, throttle)
-        app.state.accounts = AccountService(database, revocations, current)
-        app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
-        app.state.passwords = PasswordService(
-            database, passwords, revocations, current, throttle=throttle, outbox=outbox
-        )
-        app.state.email_addresses = EmailAddressService(database, current, throttle, outbox)
+        _add_services(app, personal, passwords, outbox)
         app.state.mail = mail = MailSender(database, outbox, letters, send) if send else None
         if mail is not None:
             mail.start()
@@ -203,3 +193,16 @@ def _application(
         reference.install(app)
     app.openapi = openapi.document_of(app)  # type: ignore[method-assign]
     return app
+
+
+def _add_services(app: FastAPI, personal: PersonalTokens, passwords: Passwords, outbox: Outbox) -> None:
+    """Make what the routes and the middleware ask for."""
+    database, tokens, throttle = app.state.database, app.state.tokens, app.state.throttle
+    app.state.revocations = revocations = Revocations(database.fast)
+    app.state.access_tokens = AccessTokenService(database, personal, revocations, scopes.offered(app))
+    app.state.identities = Identities(database, revocations)
+    current = CurrentPassword(database, passwords, throttle)
+    app.state.accounts = AccountService(database, revocations, current)
+    app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
+    app.state.passwords = PasswordService(database, passwords, revocations, current, throttle=throttle, outbox=outbox)
+    app.state.email_addresses = EmailAddressService(database, current, throttle, outbox)
