@@ -28,21 +28,25 @@ class CurrentPassword:
         self._passwords = passwords
         self._throttle = throttle
 
-    async def confirm(self, user_id: UUID, password: str, caller: Caller) -> User:
-        """The user. Raises `WrongPassword`, also for those who have no password; `TokenInvalid` for those who are gone;
-        as the throttle does after too many attempts.
+    async def confirm(self, user_id: UUID, password: str, caller: Caller, *, if_any: bool = False) -> User:
+        """The user. Raises `WrongPassword`, also for those who have no password unless it is asked for `if_any`;
+        `TokenInvalid` for those who are gone; as the throttle does after too many attempts, or when too many wait for
+        their turn.
 
         Who changes the user for it compares the hash again: the password may be changed meanwhile.
         """
-        async with self._database.begin() as session:
-            user = await session.get(User, user_id)
-        if user is None:
-            raise TokenInvalid
-        # Not by the address, as at the sign-in: whoever has stolen a session must not keep its owner from signing in.
-        attempt = await self._throttle.attempt(str(user_id), caller.address)
-        if await self._passwords.verify(password, user.password_hash):
-            await attempt.succeeded()
-            return user
+        async with self._throttle.turn():
+            async with self._database.begin() as session:
+                user = await session.get(User, user_id)
+            if user is None:
+                raise TokenInvalid
+            if if_any and user.password_hash is None:
+                return user
+            # Not by the address, as at the sign-in: who has stolen a session must not keep its owner from signing in.
+            attempt = await self._throttle.attempt(str(user_id), caller.address)
+            if await self._passwords.verify(password, user.password_hash):
+                await attempt.succeeded()
+                return user
         async with self._database.begin() as session:
             audit.record(session, "password.refused", user_id, caller)
         log.info("password.refused", user_id=str(user_id))

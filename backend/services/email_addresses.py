@@ -44,8 +44,7 @@ class EmailAddressService:
     async def change(self, who: Principal, change: EmailChange, caller: Caller) -> None:
         """Have a link mailed to the new address, which takes effect when it is followed. Raises `WrongPassword`."""
         self._outbox.require()
-        async with self._throttle.turn():
-            await self._current.confirm(who.user_id, change.password, caller)
+        await self._current.confirm(who.user_id, change.password, caller)
         async with self._database.begin() as session:
             await self._outbox.add(session, "change_email", change.email, caller, who.user_id)
 

@@ -74,8 +74,8 @@ class PasswordService:
 
     async def change(self, who: Principal, change: PasswordChange, caller: Caller) -> None:
         """Set another password, and end all other sessions. Raises `WrongPassword`, or `InvalidInput`."""
+        known = await self._current.confirm(who.user_id, change.current_password, caller)
         async with self._throttle.turn():
-            known = await self._current.confirm(who.user_id, change.current_password, caller)
             password_hash = await self._hash(change.new_password, known, "new_password")
             async with self._database.begin() as session:
                 user = await session.get(User, who.user_id, with_for_update={"key_share": True})

@@ -17,7 +17,7 @@ BUDGETS: Mapping[str, int] = {
     "complete_task": 1,
     "delete_task": 1,
     "get_me": 1,
-    "delete_me": 14,
+    "delete_me": 13,
     "export_me": 10,
     "update_me": 3,
     "register_user": 7,
