@@ -79,8 +79,9 @@ ONE_TIME_TOKENS = """
 """
 REVOCATIONS = """
     INSERT INTO revocations
-    SELECT uuidv7(), now() - number * interval '1 hour' FROM generate_series(1, 100000) AS number
+    SELECT uuidv7(), now() - interval '1 hour' - number * interval '10 ms' FROM generate_series(1, 100000) AS number
 """
+"""Too old to be read, and yet to be forgotten."""
 
 LIMITS = """
     INSERT INTO rate_limits (key, count, expires_at)

@@ -42,9 +42,11 @@ PASSWORD_SET = {
 
 BESIDES = {
     "select revocations: revocations_revoked_at_idx",
+    "delete revocations: revocations_revoked_at_idx",
     "update access_tokens: access_tokens_token_hash_key",
 }
-"""What is asked every two seconds, whoever makes a request then, and of a personal token that was not seen lately."""
+"""What is asked every two seconds, whoever makes a request then, and removed now and then; and what is asked of a
+personal token that was not seen lately."""
 
 COUNTED = "insert rate_limits, delete rate_limits: rate_limits_expires_at_idx, rate_limits_pkey"
 ATTEMPTED = {COUNTED, "select rate_limits: rate_limits_pkey", "delete rate_limits: rate_limits_pkey"}
