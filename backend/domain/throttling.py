@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 LONGEST_DELAY = 15 * 60
 """Seconds: long enough to make guessing hopeless, and nobody is locked out for good."""
@@ -23,6 +24,16 @@ class Allowance:
         """Seconds to wait after this many attempts."""
         beyond = attempts - self.free
         return 0 if beyond <= 0 else min(LONGEST_DELAY, 1 << min(beyond - 1, _DOUBLINGS))
+
+
+class Change(NamedTuple):
+    """What to add to a count. Who counts first decides how many seconds it lasts; with none, it is forgotten."""
+
+    key: str
+    seconds: int
+    amount: int = 1
+    new_only: bool = False
+    """Not where what is asked about is known."""
 
 
 def account_of(typed: str) -> str:

@@ -1,22 +1,38 @@
-"""Storages for the `limits` library: PostgreSQL, by the fast lane, and Redis with PostgreSQL behind it.
+"""Counts that all workers and instances share: in PostgreSQL, by the fast lane, or in Redis with PostgreSQL behind it.
 
 Importing this takes 25 ms, of which a start need not know: it is imported when first needed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic, time
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
-from limits.aio.storage import RedisStorage, Storage
+from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
-from sqlalchemy import Float, Integer, String, any_, bindparam, case, delete, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy import literal_column as literal
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 
 from backend.database.fast_lane import FastLane, Statement
+from backend.domain.throttling import Change
 from backend.models.rate_limits import RateLimit
 
 log = structlog.get_logger()
@@ -27,102 +43,84 @@ REDIS_TIMEOUT = 0.25
 REDIS_REST = 10.0
 """Seconds for which Redis is left alone after it did not answer."""
 
-PURGED_AT_ONCE = 2
-"""Expired rows that each increment removes: more than it can add, so that they cannot pile up."""
+PURGED_AT_ONCE = 8
+"""Expired rows that each statement removes: more than it can add, so that they cannot pile up."""
 
-_KEY = bindparam("key", type_=String())
-_EXPIRES_AT = func.now() + bindparam("expiry", type_=INTERVAL())
+
+class Counts(Protocol):
+    """Each call counts for good, whatever becomes of the request."""
+
+    async def count(self, changes: Sequence[Change], known: str = "") -> Mapping[str, int]:
+        """The counts that were changed. What is for new ones only is left out when there is a count of `known`."""
+
+    async def seconds_left(self, key: str) -> float:
+        """Until the count is forgotten."""
+
+
 _EXPIRED = col(RateLimit.expires_at) <= func.now()
 
 
-def _increment() -> Statement:
+def _changing() -> Statement:
+    keys, *others = (bindparam(name, type_=ARRAY(Text)) for name in ("keys", "amounts", "seconds", "new_only"))
+    # As text: the driver would look up the types of other arrays, on each new connection, for 30 ms and more.
+    changes = func.unnest(keys, *others).table_valued("key", "amount", "seconds", "new_only").render_derived("change")
     outdated = (
         select(col(RateLimit.key))
-        .where(_EXPIRED, col(RateLimit.key) != _KEY)
+        .where(_EXPIRED, col(RateLimit.key) != func.all(keys))
         .order_by(col(RateLimit.expires_at))
-        .limit(literal_column(str(PURGED_AT_ONCE), Integer()))
+        .limit(literal(str(PURGED_AT_ONCE), Integer()))
         .with_for_update(skip_locked=True)
     )
     # As an array, so that no plan looks at the whole table for them.
-    found = any_(func.array(outdated.scalar_subquery()))
-    purge = delete(RateLimit).where(col(RateLimit.key) == found).cte("purged")
-    new = insert(RateLimit).values(key=_KEY, count=bindparam("amount"), expires_at=_EXPIRES_AT)
-    counted = new.on_conflict_do_update(
+    purge = (
+        delete(RateLimit).where(col(RateLimit.key) == func.any(func.array(outdated.scalar_subquery()))).cte("purged")
+    )
+    known = exists(select(1).where(col(RateLimit.key) == bindparam("known", type_=Text()), ~_EXPIRED))
+    lasting = sql_cast(changes.c.seconds, BigInteger) * literal("interval '1 second'", INTERVAL())
+    new = insert(RateLimit).from_select(
+        ["key", "count", "expires_at"],
+        select(changes.c.key, sql_cast(changes.c.amount, BigInteger), func.now() + lasting).where(
+            or_(~sql_cast(changes.c.new_only, Boolean), ~known)
+        ),
+        include_defaults=False,
+    )
+    anew = or_(_EXPIRED, new.excluded.expires_at <= func.now())
+    changed = new.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "count": case((_EXPIRED, new.excluded.count), else_=col(RateLimit.count) + new.excluded.count),
-            "expires_at": case((_EXPIRED, new.excluded.expires_at), else_=col(RateLimit.expires_at)),
+            "count": case((anew, new.excluded.count), else_=col(RateLimit.count) + new.excluded.count),
+            "expires_at": case((anew, new.excluded.expires_at), else_=col(RateLimit.expires_at)),
         },
     )
-    return Statement(counted.returning(col(RateLimit.count)).add_cte(purge))
+    return Statement(changed.returning(col(RateLimit.key), col(RateLimit.count)).add_cte(purge))
 
 
-_INCREMENT = _increment()
+_CHANGE = _changing()
 _LEFT = func.extract("epoch", col(RateLimit.expires_at) - func.now()).cast(Float)
-_READ = Statement(select(col(RateLimit.count), _LEFT.label("left")).where(col(RateLimit.key) == _KEY, ~_EXPIRED))
-_CLEAR = Statement(delete(RateLimit).where(col(RateLimit.key) == _KEY))
-_CLEAR_ALL = Statement(delete(RateLimit))
+_READ_LEFT = Statement(
+    select(_LEFT.label("left")).where(col(RateLimit.key) == bindparam("key", type_=Text()), ~_EXPIRED)
+)
 
 
-class PostgresStorage(Storage):
-    """Fixed windows in the table `rate_limits`: each call is a transaction of its own, whatever becomes of the request.
-
-    Raises as the fast lane does.
-    """
-
-    STORAGE_SCHEME = None
+class PostgresCounts:
+    """Fixed windows in the table `rate_limits`; each call is one statement. Raises as the fast lane does."""
 
     def __init__(self, lane: FastLane) -> None:
-        super().__init__()
         self._lane = lane
 
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """None of this storage's own."""
-        return ()
+    async def count(self, changes: Sequence[Change], known: str = "") -> Mapping[str, int]:
+        # Whoever changes the same counts at the same time takes them in the same order.
+        keys, seconds, amounts, new_only = (list(map(str, values)) for values in zip(*sorted(changes), strict=True))
+        values = {"keys": keys, "seconds": seconds, "amounts": amounts, "new_only": new_only, "known": known}
+        return {row["key"]: int(row["count"]) for row in await self._lane.fetch(_CHANGE, values)}
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """The count, with `amount` added. The first to count decides how many seconds the count lasts."""
-        values = {"key": key, "amount": amount, "expiry": timedelta(seconds=expiry)}
-        row = await self._lane.fetch_one(_INCREMENT, values)
-        return int(row["count"]) if row else 0
-
-    async def get(self, key: str) -> int:
-        """The count."""
-        row = await self._lane.fetch_one(_READ, {"key": key})
-        return int(row["count"]) if row else 0
-
-    async def get_expiry(self, key: str) -> float:
-        """When the count is forgotten, as this machine's clock will tell it (Unix seconds)."""
-        row = await self._lane.fetch_one(_READ, {"key": key})
-        return time() + (float(row["left"]) if row else 0.0)
-
-    async def check(self) -> bool:
-        """Whether the table can be read."""
-        await self.get("")
-        return True
-
-    async def reset(self) -> int | None:
-        """Forget everything."""
-        await self._lane.fetch(_CLEAR_ALL, {})
-        return None
-
-    async def clear(self, key: str) -> None:
-        """Forget a count."""
-        await self._lane.fetch(_CLEAR, {"key": key})
+    async def seconds_left(self, key: str) -> float:
+        row = await self._lane.fetch_one(_READ_LEFT, {"key": key})
+        return float(row["left"]) if row else 0.0
 
 
-class RedisBeforePostgres(Storage):
-    """Counts in Redis; while that does not answer, in PostgreSQL, without which nobody could sign in anyway.
-
-    So attempts are counted whatever is down, and what an attacker gains by it is one more round of free ones.
-    """
-
-    STORAGE_SCHEME = None
-
-    def __init__(self, url: str, postgres: PostgresStorage) -> None:
-        super().__init__()
-        self._postgres = postgres
+class _RedisCounts:
+    def __init__(self, url: str) -> None:
         self._redis = RedisStorage(
             f"async+{url}",
             wrap_exceptions=True,
@@ -131,42 +129,47 @@ class RedisBeforePostgres(Storage):
             socket_timeout=REDIS_TIMEOUT,
             socket_connect_timeout=REDIS_TIMEOUT,
         )
+
+    async def count(self, changes: Sequence[Change], known: str = "") -> Mapping[str, int]:
+        is_new = not (known and await self._redis.get(known))
+        made = [change for change in changes if is_new or not change.new_only]
+        return dict(zip((change.key for change in made), await asyncio.gather(*map(self._make, made)), strict=True))
+
+    async def _make(self, change: Change) -> int:
+        if change.seconds:
+            return await self._redis.incr(change.key, change.seconds, change.amount)
+        await self._redis.clear(change.key)
+        return change.amount
+
+    async def seconds_left(self, key: str) -> float:
+        return await self._redis.get_expiry(key) - time()
+
+    async def close(self) -> None:
+        await cast(Any, self._redis.bridge).get_connection().aclose()
+
+
+class RedisBeforePostgres:
+    """Counts in Redis; while that does not answer, in PostgreSQL, without which nobody could sign in anyway.
+
+    So attempts are counted whatever is down, and what an attacker gains by it is one more round of free ones.
+    """
+
+    def __init__(self, url: str, postgres: PostgresCounts) -> None:
+        self._postgres = postgres
+        self._redis = _RedisCounts(url)
         self._left_alone_until = 0.0
 
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """None of this storage's own."""
-        return ()
+    async def count(self, changes: Sequence[Change], known: str = "") -> Mapping[str, int]:
+        return await self._ask(lambda counts: counts.count(changes, known))
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """As with `PostgresStorage`."""
-        return await self._ask(lambda storage: storage.incr(key, expiry, amount))
-
-    async def get(self, key: str) -> int:
-        """As with `PostgresStorage`."""
-        return await self._ask(lambda storage: storage.get(key))
-
-    async def get_expiry(self, key: str) -> float:
-        """As with `PostgresStorage`."""
-        return await self._ask(lambda storage: storage.get_expiry(key))
-
-    async def check(self) -> bool:
-        """As with `PostgresStorage`."""
-        return await self._ask(lambda storage: storage.check())
-
-    async def reset(self) -> int | None:
-        """As with `PostgresStorage`."""
-        return await self._ask(lambda storage: storage.reset())
-
-    async def clear(self, key: str) -> None:
-        """As with `PostgresStorage`."""
-        await self._ask(lambda storage: storage.clear(key))
+    async def seconds_left(self, key: str) -> float:
+        return await self._ask(lambda counts: counts.seconds_left(key))
 
     async def close(self) -> None:
         """Give up the connections to Redis."""
-        await cast(Any, self._redis.bridge).get_connection().aclose()
+        await self._redis.close()
 
-    async def _ask[Answer](self, question: Callable[[Storage], Awaitable[Answer]]) -> Answer:
+    async def _ask[Answer](self, question: Callable[[Counts], Awaitable[Answer]]) -> Answer:
         if monotonic() >= self._left_alone_until:
             try:
                 async with asyncio.timeout(2 * REDIS_TIMEOUT):

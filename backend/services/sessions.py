@@ -130,8 +130,7 @@ class SessionService:
         `AccountDisabled`, to who knows the password; as the throttle does after too many attempts.
         """
         async with self._throttle.turn():
-            await self._throttle.admit(caller.address)
-            attempt = await self._throttle.attempt(credentials.email, caller.address)
+            attempt = await self._throttle.attempt(credentials.email, caller.address, admitting=True)
             signed_in = await self._sign_in(credentials, caller)
             await attempt.succeeded()
         return signed_in

@@ -7,11 +7,10 @@ whether or not there is such an account (docs/decisions/0013).
 
 import asyncio
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
-from time import time
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -20,13 +19,11 @@ import structlog
 from backend.config.rates import Rate
 from backend.database.fast_lane import FastLane
 from backend.database.gate import Gate
-from backend.domain.errors import RateLimited, TooManyAttempts
-from backend.domain.throttling import Allowance, account_of, network_of
+from backend.domain.errors import RateLimited, TooManyAttempts, TooManyRequests
+from backend.domain.throttling import Allowance, Change, account_of, network_of
 
 if TYPE_CHECKING:
-    from limits.aio.storage import Storage
-
-    from backend.services.counters import RedisBeforePostgres
+    from backend.services.counters import Counts, RedisBeforePostgres
 
 log = structlog.get_logger()
 
@@ -73,25 +70,13 @@ class _Counter:
 class Attempt:
     """An attempt to sign in that may go on. Unless it is said to have succeeded, it has failed."""
 
-    def __init__(
-        self, storage: "Storage", counters: Sequence[_Counter], waited: Sequence[_Counter], known: str
-    ) -> None:
-        self._storage = storage
-        self._counters = counters
-        self._waited = waited
-        self._known = known
+    def __init__(self, counts: "Counts", forgiven: "Sequence[Change]") -> None:
+        self._counts = counts
+        self._forgiven = forgiven
 
     async def succeeded(self) -> None:
         """Forgive the account its failures. The address keeps those of other accounts."""
-        for counter in self._counters:
-            if counter.allowance is ADDRESS:
-                await self._storage.incr(counter.tries, counter.allowance.window, -1)
-            else:
-                await self._storage.clear(counter.tries)
-        for counter in self._waited:
-            await self._storage.clear(counter.wait)
-        if len(self._counters) > 1:
-            await self._storage.incr(self._known, KNOWN_FOR)
+        await self._counts.count(self._forgiven)
 
 
 class Throttle:
@@ -106,7 +91,7 @@ class Throttle:
         self._rate = rate
         self._redis_url = redis_url
         self._redis: RedisBeforePostgres | None = None
-        self._opened: Storage | None = None
+        self._opened: Counts | None = None
         self._turns = Gate(SIGNING_IN, QUEUE_LIMIT, DEADLINE)
 
     def turn(self) -> AbstractAsyncContextManager[None]:
@@ -115,73 +100,95 @@ class Throttle:
 
     async def admit(self, address: str | None) -> None:
         """Count a request of an address. Raises `RateLimited` when there have been more than may be."""
-        if self._rate is None:
-            return
-        storage = await self._storage()
-        name = f"rate:{self._hashed('rate', _network(address))}"
-        if await storage.incr(name, self._rate.seconds) > self._rate.requests:
-            raise RateLimited(await storage.get_expiry(name) - time())
+        if self._rate is not None:
+            counts, name = await self._counts(), self._rated(_network(address))
+            await self._refuse_beyond_rate(name, await counts.count([Change(name, self._rate.seconds)]))
 
-    async def attempt(self, account: str, address: str | None) -> Attempt:
-        """Count an attempt to sign in to an account, by the name that was typed. Raises `TooManyAttempts`."""
-        storage = await self._storage()
+    async def attempt(self, account: str, address: str | None, *, admitting: bool = False) -> Attempt:
+        """Count an attempt to sign in to an account, by the name that was typed. Raises `TooManyAttempts`; with
+        `admitting`, also as `admit` does, and the two are counted together.
+        """
+        counts = await self._counts()
         account, network = account_of(account), _network(address)
         pair = self._hashed("pair", account, network)
-        counters = [_Counter(pair, PAIR)]
+        counters = (
+            _Counter(pair, PAIR),
+            _Counter(self._hashed("account", account), ACCOUNT),
+            _Counter(self._hashed("address", network), ADDRESS),
+        )
         # Where somebody has signed in before, no failures elsewhere or of others keep them out.
-        if not await storage.get(f"known:{pair}"):
-            counters.append(_Counter(self._hashed("account", account), ACCOUNT))
-            counters.append(_Counter(self._hashed("address", network), ADDRESS))
-        taken: list[_Counter] = []
-        waited = []
+        changes = [Change(each.tries, each.allowance.window, new_only=each.allowance is not PAIR) for each in counters]
+        rated = self._rated(network)
+        if admitting and self._rate is not None:
+            changes.append(Change(rated, self._rate.seconds))
+        tries = await counts.count(changes, known=f"known:{pair}")
+        counted = [counter for counter in counters if counter.tries in tries]
+        waits: list[Change] = []
         try:
-            for counter in counters:
-                taken.append(counter)
-                if await _take(storage, counter):
-                    waited.append(counter)
-        except TooManyAttempts as refusal:
+            await self._refuse_beyond_rate(rated, tries)
+            for counter in counted:
+                waits += await _wait(counts, counter, tries[counter.tries])
+        except TooManyRequests as refusal:
             log.info("attempt.refused", retry_after=refusal.retry_after)
             # It was not looked at: nobody has to wait longer for it.
-            for counter in taken:
-                await storage.incr(counter.tries, counter.allowance.window, -1)
-            for counter in waited:
-                await storage.clear(counter.wait)
+            await counts.count([Change(each.tries, each.allowance.window, -1) for each in counted] + waits)
             raise
-        return Attempt(storage, counters, waited, f"known:{pair}")
+        return Attempt(counts, [*_forgiven(counted, f"known:{pair}"), *waits])
+
+    async def _refuse_beyond_rate(self, name: str, counted: Mapping[str, int]) -> None:
+        if self._rate is not None and counted.get(name, 0) > self._rate.requests:
+            raise RateLimited(await (await self._counts()).seconds_left(name))
 
     async def remember(self, account: str, address: str | None) -> None:
         """The account was opened at the address, which is so known to it."""
-        storage = await self._storage()
-        await storage.incr(f"known:{self._hashed('pair', account_of(account), _network(address))}", KNOWN_FOR)
+        pair = self._hashed("pair", account_of(account), _network(address))
+        await (await self._counts()).count([Change(f"known:{pair}", KNOWN_FOR)])
 
     async def close(self) -> None:
         """Give up the connections to Redis."""
         if self._redis is not None:
             await self._redis.close()
 
-    async def _storage(self) -> "Storage":
+    async def _counts(self) -> "Counts":
         if self._opened is None:
             # In a thread: it takes 25 ms to import, which a start does not pay and no other request should.
             module = await asyncio.to_thread(import_module, "backend.services.counters")
             self._open(module)
-        return cast("Storage", self._opened)
+        return cast("Counts", self._opened)
 
     def _open(self, module: ModuleType) -> None:
         if self._opened is None:
-            self._opened = postgres = module.PostgresStorage(self._lane)
+            self._opened = postgres = module.PostgresCounts(self._lane)
             if self._redis_url is not None:
                 self._opened = self._redis = module.RedisBeforePostgres(self._redis_url, postgres)
+
+    def _rated(self, network: str) -> str:
+        return f"rate:{self._hashed('rate', network)}"
 
     def _hashed(self, *parts: str) -> str:
         return hmac.digest(self._key, "\0".join(parts).encode(), "sha256").hex()
 
 
-async def _take(storage: "Storage", counter: _Counter) -> bool:
-    """Count an attempt; whether the next one will have to wait. Raises `TooManyAttempts` if this one has to."""
-    delay = counter.allowance.delay_after(await storage.incr(counter.tries, counter.allowance.window))
-    if delay and await storage.incr(counter.wait, delay) > 1:
-        raise TooManyAttempts(await storage.get_expiry(counter.wait) - time())
-    return delay > 0
+async def _wait(counts: "Counts", counter: _Counter, tries: int) -> list[Change]:
+    """Have the next attempt wait, if there were so many; gives what takes that back. Raises `TooManyAttempts` if this
+    one has to wait itself.
+    """
+    delay = counter.allowance.delay_after(tries)
+    if not delay:
+        return []
+    if (await counts.count([Change(counter.wait, delay)]))[counter.wait] > 1:
+        raise TooManyAttempts(await counts.seconds_left(counter.wait))
+    return [Change(counter.wait, 0, 0)]
+
+
+def _forgiven(counted: Sequence[_Counter], known: str) -> list[Change]:
+    changes = [
+        Change(counter.tries, counter.allowance.window, -1)
+        if counter.allowance is ADDRESS
+        else Change(counter.tries, 0, 0)
+        for counter in counted
+    ]
+    return changes if len(counted) == 1 else [*changes, Change(known, KNOWN_FOR)]
 
 
 def _network(address: str | None) -> str:

@@ -1,5 +1,7 @@
 """The scenarios of the mission but for the soak: each gives rows of a table."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,17 @@ CLOSED_LIMITS = (500, 700)
 """Milliseconds below which p95 and p99 must be."""
 
 PEOPLE = 200
+STORM_USERS = range(400)
+"""Beside whom a storm is judged: a thousand leave a machine of two cores no processor for it."""
+STORM_LIMIT = 3
+"""Times the p95 of reads when it is quiet."""
+HASHING = """
+import os
+from argon2 import PasswordHasher
+os.nice(10)
+while True:
+    PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash("as dear as ours")
+"""
 PASSWORD = "correct horse battery"
 NOISY, QUIET = USERS[0], USERS[1:]
 NOISY_CONNECTIONS = 200
@@ -102,20 +115,37 @@ def thousand_users(lengths: Lengths) -> Iterator[Row]:
 
 
 def sign_in_storm(lengths: Lengths) -> Iterator[Row]:
-    """People who all sign in at the same moment, beside the paced users."""
+    """People who all sign in at the same moment, beside paced users; and what another program does to those."""
     for place in EMBEDDED[: lengths.places]:
-        with serving(place) as server:
-            people = _registered(server)
-            phases = [
-                ("warm", lengths.warm_up),
-                ("quiet", lengths.storm),
-                ("storm", 5),
-                ("after", max(2, lengths.storm // 4)),
-            ]
-            run = paced(server, phases, USERS, script="storm", people=people)
-            notes = {"storm": _storm_note(run)}
-            for phase in ("quiet", "storm", "after"):
-                yield Row(place.title, phase, run.phases[phase], note=notes.get(phase, ""))
+        for users in (STORM_USERS, USERS):
+            yield from _storm(place, users, lengths)
+
+
+def _storm(place: Place, users: range, lengths: Lengths) -> Iterator[Row]:
+    title = f"{place.title}, {len(users)} users"
+    with serving(place) as server:
+        people = _registered(server)
+        rest = max(2, lengths.storm // 4)
+        phases = [("warm", lengths.warm_up), ("quiet", lengths.storm), ("storm", 5), ("after", rest)]
+        run = paced(server, phases, users, script="storm", people=people)
+        quiet, storm = run.phases["quiet"], run.phases["storm"]
+        met = (storm.reads_p95 or 0) <= STORM_LIMIT * (quiet.reads_p95 or 0) and not storm.errors
+        yield Row(title, "quiet", quiet)
+        yield Row(title, "storm", storm, met if users == STORM_USERS else None, _storm_note(run))
+        yield Row(title, "after", run.phases["after"])
+        with hashing() as other:
+            beside = paced(server, [("warm", 1), ("beside", lengths.storm)], users, beside=[other.pid])
+        yield Row(title, "no storm; another program hashes", beside.phases["beside"])
+
+
+@contextmanager
+def hashing() -> Iterator[subprocess.Popen[bytes]]:
+    """Another program that hashes passwords without end, as nice as our thread."""
+    with subprocess.Popen([sys.executable, "-c", HASHING]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def noisy_user(lengths: Lengths) -> Iterator[Row]:

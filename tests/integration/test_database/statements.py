@@ -49,7 +49,6 @@ BESIDES = {
 personal token that was not seen lately."""
 
 COUNTED = "insert rate_limits, delete rate_limits: rate_limits_expires_at_idx, rate_limits_pkey"
-ATTEMPTED = {COUNTED, "select rate_limits: rate_limits_pkey", "delete rate_limits: rate_limits_pkey"}
 MAILING = {
     "update mails: mails_next_attempt_at_idx, mails_pkey",
     "lock mails: mails_pkey",
@@ -77,7 +76,6 @@ STATEMENTS: Mapping[str, set[str]] = {
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,
-        "select rate_limits: rate_limits_pkey",
         "select users: users_pkey",
         "insert audit_log",
         "lock users: users_pkey",
@@ -96,9 +94,9 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},
-    "login": {*ATTEMPTED, "select users: users_lower_email_key", "insert sessions", *AUDITED},
+    "login": {COUNTED, "select users: users_lower_email_key", "insert sessions", *AUDITED},
     "issue_token": {
-        *ATTEMPTED,
+        COUNTED,
         "lock sessions: sessions_pkey",
         "update sessions: sessions_pkey",
         "select users: users_lower_email_key",
@@ -110,7 +108,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "end_session": {*SESSION_ENDED},
     "forgot_password": {COUNTED, "insert mails"},
     "reset_password": {COUNTED, TOKEN_FOUND, *PASSWORD_SET},
-    "change_password": {*ATTEMPTED, "select users: users_pkey", *PASSWORD_SET},
+    "change_password": {COUNTED, "select users: users_pkey", *PASSWORD_SET},
     "verify_email": {
         TOKEN_FOUND,
         "delete one_time_tokens: one_time_tokens_token_hash_key",
@@ -121,7 +119,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "resend_verification": {COUNTED, "insert mails"},
     "change_email": {
-        *ATTEMPTED,
+        COUNTED,
         "select users: users_pkey",
         "delete mails: mails_waiting_key",
         "insert mails",

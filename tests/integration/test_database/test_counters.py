@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from backend.database.session import Database
+from backend.domain.throttling import Change
 from backend.services import counters
-from backend.services.counters import PostgresStorage, RedisBeforePostgres
+from backend.services.counters import PURGED_AT_ONCE, Counts, PostgresCounts, RedisBeforePostgres
 from tests.factories.databases import execute
 from tests.factories.redis import answering, free_port, redis_server
 from tests.integration.test_database.stage import connected
@@ -24,10 +25,10 @@ EXPIRED = """
 
 
 @pytest.fixture
-async def postgres(own_database_url: str) -> AsyncIterator[PostgresStorage]:
+async def postgres(own_database_url: str) -> AsyncIterator[PostgresCounts]:
     database = Database(own_database_url, pool_size=5, queue_limit=100, timeout=5)
     await database.open()
-    yield PostgresStorage(database.fast)
+    yield PostgresCounts(database.fast)
     await database.close()
 
 
@@ -37,74 +38,90 @@ async def count_rows(url: str) -> int:
         return rows
 
 
-async def test_a_count_grows_until_it_is_forgotten(postgres: PostgresStorage, own_database_url: str) -> None:
-    assert [await postgres.incr("a", 60) for _ in range(3)] == [1, 2, 3]
-    assert await postgres.incr("a", 3_600, -2) == 1
-    assert (await postgres.get("a"), await postgres.get("b")) == (1, 0)
-    assert 58 < await postgres.get_expiry("a") - time() <= 60, "the first to count decides how long"
+async def count(counts: Counts, key: str, seconds: int = 60, amount: int = 1) -> int:
+    return (await counts.count([Change(key, seconds, amount)]))[key]
+
+
+async def test_a_count_grows_until_it_is_forgotten(postgres: PostgresCounts, own_database_url: str) -> None:
+    assert [await count(postgres, "a") for _ in range(3)] == [1, 2, 3]
+    assert await count(postgres, "a", 3_600, -2) == 1
+    assert 58 < await postgres.seconds_left("a") <= 60, "the first to count decides how long"
 
     await execute(own_database_url, "UPDATE rate_limits SET expires_at = now()")
-    assert await postgres.get("a") == 0
-    assert await postgres.get_expiry("a") <= time()
-    assert await postgres.incr("a", 10) == 1
-    await postgres.clear("a")
-    assert await postgres.get("a") == 0
+    assert await postgres.seconds_left("a") == 0
+    assert await count(postgres, "a", 10) == 1
+    assert await count(postgres, "a", 0, 0) == 0
+    assert await count(postgres, "a") == 1
 
 
-async def test_no_two_get_the_same_count(postgres: PostgresStorage) -> None:
-    counts = await asyncio.gather(*(postgres.incr("a", 60) for _ in range(50)))
+async def test_what_is_for_new_ones_is_left_out_where_somebody_is_known(postgres: PostgresCounts) -> None:
+    changes = [Change("b", 60), Change("a", 60, new_only=True)]
+
+    assert await postgres.count(changes, known="known") == {"a": 1, "b": 1}
+    await count(postgres, "known")
+    assert await postgres.count(changes, known="known") == {"b": 2}
+    await count(postgres, "known", 0, 0)
+    assert await postgres.count(changes, known="known") == {"a": 2, "b": 3}
+
+
+async def test_no_two_get_the_same_count(postgres: PostgresCounts) -> None:
+    counts = await asyncio.gather(*(count(postgres, "a") for _ in range(50)))
 
     assert sorted(counts) == list(range(1, 51))
 
 
-async def test_what_is_over_is_removed_a_little_at_a_time(postgres: PostgresStorage, own_database_url: str) -> None:
+async def test_who_changes_the_same_in_another_order_waits_for_nobody_for_ever(postgres: PostgresCounts) -> None:
+    keys = [f"key {number}" for number in range(20)]
+
+    counted = await asyncio.gather(
+        *(postgres.count([Change(key, 60) for key in (keys, keys[::-1])[number % 2]]) for number in range(40))
+    )
+
+    assert sorted(counts["key 7"] for counts in counted) == list(range(1, 41))
+
+
+async def test_what_is_over_is_removed_a_little_at_a_time(postgres: PostgresCounts, own_database_url: str) -> None:
     await execute(own_database_url, EXPIRED)
 
-    await postgres.incr("new", 60)
-    assert await count_rows(own_database_url) == 99
-    for _ in range(60):
-        await postgres.incr("new", 60)
+    await count(postgres, "new")
+    assert await count_rows(own_database_url) == 101 - PURGED_AT_ONCE
+    for _ in range(100 // PURGED_AT_ONCE):
+        await count(postgres, "new")
     assert await count_rows(own_database_url) == 1
-    await postgres.reset()
-    assert await count_rows(own_database_url) == 0
 
 
 async def test_many_who_remove_at_once_do_not_wait_for_each_other(
-    postgres: PostgresStorage, own_database_url: str
+    postgres: PostgresCounts, own_database_url: str
 ) -> None:
     await execute(own_database_url, EXPIRED)
 
-    await asyncio.gather(*(postgres.incr(f"new {number}", 60) for number in range(60)))
+    await asyncio.gather(*(count(postgres, f"new {number}") for number in range(60)))
 
     assert await count_rows(own_database_url) <= 100
-    assert await postgres.check()
 
 
 async def test_while_redis_does_not_answer_postgresql_counts(
-    postgres: PostgresStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    postgres: PostgresCounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    storage = RedisBeforePostgres(url, postgres)
+    counts = RedisBeforePostgres(url, postgres)
 
     begun = monotonic()
-    assert [await storage.incr("a", 60) for _ in range(3)] == [1, 2, 3]
+    assert [await count(counts, "a") for _ in range(3)] == [1, 2, 3]
     assert monotonic() - begun < 2 * counters.REDIS_TIMEOUT
     assert [line["event"] for line in logged()] == ["redis.unavailable"], "it is left alone for a while"
 
     monkeypatch.setattr(counters, "REDIS_REST", 0.0)
-    storage = RedisBeforePostgres(url, postgres)
+    counts = RedisBeforePostgres(url, postgres)
     with redis_server(port, tmp_path) as server:
         await answering(url)
-        assert await storage.incr("a", 60) == 1
-        assert 58 <= await storage.get_expiry("a") - time() <= 61
-        assert await storage.check()
+        assert await count(counts, "a") == 1
+        assert 58 <= await counts.seconds_left("a") <= 61
         server.send_signal(19)  # SIGSTOP: it is there, and answers nothing
         begun = monotonic()
-        assert await storage.incr("a", 60) == 4
+        assert await count(counts, "a") == 4
         assert monotonic() - begun < 4 * counters.REDIS_TIMEOUT
-    assert await storage.get("a") == 4
-    await storage.clear("a")
-    assert await storage.reset() is None
-    await storage.close()
+    assert await count(counts, "a", 0, 0) == 0
+    await counts.close()
     assert all("127.0.0.1" not in str(line) for line in logged())
