@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, cast
 
 import asyncpg
@@ -19,6 +20,8 @@ from backend.domain.errors import DatabaseUnavailable, Overloaded
 
 log = structlog.get_logger()
 
+READY_FOR = 1.0
+"""Seconds for which an answer to whether the database is ready is given again, whichever it was."""
 
 GENERIC_PLANS = """
     SELECT set_config('plan_cache_mode', 'force_generic_plan', false) WHERE current_setting('plan_cache_mode') = 'auto'
@@ -55,6 +58,8 @@ class Database:
                     raise
             return connection
 
+        self._readiness: asyncio.Task[None] | None = None
+        self._answered_at = 0.0
         self._last_call = timeout + 2 * GRACE
         self._gates = [Gate(pool_size, queue_limit, timeout) for _ in range(2)]
         self._session_gate, fast_gate = self._gates
@@ -102,7 +107,22 @@ class Database:
             raise Overloaded from error
 
     async def check_ready(self) -> None:
-        """Raises `DatabaseUnavailable` unless the database answers and is migrated to this version or beyond."""
+        """Raises `DatabaseUnavailable` unless the database answers and is migrated to this version or beyond, as of
+        `READY_FOR` seconds ago at most: anybody may ask, as often as they like.
+        """
+        if self._readiness is None or (self._readiness.done() and monotonic() - self._answered_at >= READY_FOR):
+            self._readiness = asyncio.create_task(self._ask_ready())
+            self._readiness.add_done_callback(self._answered)
+        # Shielded: others wait for the same, whoever goes away.
+        await asyncio.shield(self._readiness)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answered_at = monotonic()
+        # Nobody may have waited for it.
+        if not task.cancelled():
+            task.exception()
+
+    async def _ask_ready(self) -> None:
         try:
             rows = await self.fast.run(APPLIED)
         except asyncpg.UndefinedTableError as error:

@@ -9,6 +9,7 @@ import pytest
 from asyncpg import Connection
 from asyncpg.prepared_stmt import PreparedStatement
 
+from backend.database.migrate import APPLIED
 from backend.services.mail_sender import TASK
 from backend.services.revocations import PURGE, RECENT
 
@@ -17,7 +18,8 @@ type CountQueries = Callable[[], AbstractContextManager[list[str]]]
 _BIND_EXECUTE = "_PreparedStatement__bind_execute"
 # Transaction control costs a round trip, but is no query; the pool's liveness check is sent before a request's first.
 # What has been revoked is asked for every two seconds, whoever makes a request then, and so is what is long forgotten.
-_NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", ";", RECENT.sql, PURGE.sql)
+# Whether the database is ready is asked once a second at most.
+_NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", ";", RECENT.sql, PURGE.sql, APPLIED)
 
 
 @pytest.fixture

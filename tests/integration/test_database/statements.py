@@ -43,10 +43,11 @@ PASSWORD_SET = {
 BESIDES = {
     "select revocations: revocations_revoked_at_idx",
     "delete revocations: revocations_revoked_at_idx",
+    "select alembic_version",
     "update access_tokens: access_tokens_token_hash_key",
 }
-"""What is asked every two seconds, whoever makes a request then, and removed now and then; and what is asked of a
-personal token that was not seen lately."""
+"""What is asked every two seconds, whoever makes a request then, and removed now and then; what health asks once a
+second at most; and what is asked of a personal token that was not seen lately."""
 
 COUNTED = "insert rate_limits, delete rate_limits: rate_limits_expires_at_idx, rate_limits_pkey"
 MAILING = {
@@ -135,8 +136,6 @@ STATEMENTS: Mapping[str, set[str]] = {
         *AUDITED,
     },
     "delete_access_token": {"delete access_tokens: access_tokens_pkey", "insert revocations", *AUDITED},
-    "get_readiness": {"select alembic_version"},
-    "get_health": {"select alembic_version"},
 }
 """What the route of a name does to which tables, and the indexes that lead to their rows; foreign keys' checks too."""
 

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from backend.database import migrate
+from backend.database import migrate, session
 from backend.database.url import translate
 from backend.domain.errors import DatabaseUnavailable
 from tests.factories.databases import execute, named
@@ -145,7 +145,10 @@ STATES = {
 """What makes a schema older, newer, half made, and none at all: and whether we can serve on it."""
 
 
-async def test_readiness_follows_the_schema(own_database_url: str, stage: Stage) -> None:
+async def test_readiness_follows_the_schema(
+    own_database_url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "READY_FOR", 0.0)
     async with replace(stage, url=own_database_url).application() as (_, client):
         assert (await client.get("/health/ready")).status_code == 200
         for statement, ready in STATES.items():
@@ -156,7 +159,10 @@ async def test_readiness_follows_the_schema(own_database_url: str, stage: Stage)
             assert (await client.get("/health/live")).status_code == 200
 
 
-async def test_an_application_gets_ready_when_its_empty_database_is_migrated(stage: Stage, empty_url: str) -> None:
+async def test_an_application_gets_ready_when_its_empty_database_is_migrated(
+    stage: Stage, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "READY_FOR", 0.0)
     async with (
         stage.application() as (_, person),
         replace(stage, url=empty_url).serving() as app,

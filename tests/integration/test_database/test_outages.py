@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from backend.database import migrate
+from backend.database import migrate, session
 from backend.database.embedded import NAME, EmbeddedPostgres
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for, sign_up
@@ -33,6 +33,12 @@ from tests.integration.test_database.stage import (
 
 SHORT = 0.2
 """Seconds: a deadline for those tests that wait for one to pass."""
+
+
+@pytest.fixture(autouse=True)
+def _asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health tells how it is now, and not how it was a second ago."""
+    monkeypatch.setattr(session, "READY_FOR", 0.0)
 
 
 @pytest.fixture
