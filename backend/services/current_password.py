@@ -10,6 +10,7 @@ from backend.database.session import Database
 from backend.domain.errors import Forbidden
 from backend.models.users import User
 from backend.services import audit
+from backend.services.forgiving import forgiving
 from backend.services.throttle import Throttle
 
 log = structlog.get_logger()
@@ -45,7 +46,8 @@ class CurrentPassword:
             # Not by the address, as at the sign-in: who has stolen a session must not keep its owner from signing in.
             attempt = await self._throttle.attempt(str(user_id), caller.address)
             if await self._passwords.verify(password, user.password_hash):
-                await attempt.succeeded()
+                with forgiving():
+                    await attempt.succeeded()
                 return user
         async with self._database.begin() as session:
             audit.record(session, "password.refused", user_id, caller)

@@ -30,6 +30,7 @@ from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 from backend.services import audit
+from backend.services.forgiving import forgiving
 from backend.services.listing import Listing
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
@@ -122,7 +123,8 @@ class SessionService:
         async with self._throttle.turn():
             await self._throttle.admit(caller.address)
             signed_in = await self._register(registration, caller)
-            await self._throttle.remember(registration.email, caller.address)
+            with forgiving():
+                await self._throttle.remember(registration.email, caller.address)
         return signed_in
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
@@ -132,7 +134,8 @@ class SessionService:
         async with self._throttle.turn():
             attempt = await self._throttle.attempt(credentials.email, caller.address, admitting=True)
             signed_in = await self._sign_in(credentials, caller)
-            await attempt.succeeded()
+            with forgiving():
+                await attempt.succeeded()
         return signed_in
 
     async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
