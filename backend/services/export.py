@@ -1,6 +1,6 @@
 """Everything that the database holds of a user, as one JSON document: a table added tomorrow is in it by itself."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.models.base import metadata
 
-BATCH = 1_000
-"""Rows that are in memory at a time."""
+BATCH = 50
+"""Rows that are in memory at a time: of the widest, tasks with descriptions of 64 KiB, that is 3.2 MiB. A thousand at
+a time would be no faster (20,000 tasks: 0.21 s, measured)."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,7 +58,7 @@ PARTS: Mapping[str, _Part] = {
 """What is exported: the user, and every table that has rows of users."""
 
 
-async def everything_of(lane: FastLane, owner: UUID) -> AsyncIterator[bytes]:
+async def everything_of(lane: FastLane, owner: UUID) -> AsyncGenerator[bytes]:
     """The document, in pieces: an object with an array for each table. Secrets are left out: hashes, and keys.
 
     It is no snapshot: what changes while it is read may be in it or not. Nothing is held while the reader is slow.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import LargeBinary, inspect
@@ -16,6 +17,7 @@ from tests.factories.clients import PASSWORD, Client, TokenClient, client_for, s
 from tests.factories.databases import execute
 from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, lockouts, problem, sql
 from tests.integration.test_api.guesses import wait_longer
+from tests.integration.test_database.stage import eventually
 
 EXPORT = f"{ME}/export"
 SLOW = """
@@ -102,6 +104,48 @@ async def test_an_export_is_whole_however_much_is_read_at_a_time(
     found = await exported(owner)
 
     assert [task["title"] for task in found["tasks"]] == ["Task 0", "Task 1", "Task 2"]
+
+
+async def test_an_export_of_the_widest_rows_is_in_memory_in_small_pieces(app: FastAPI, owner: Client) -> None:
+    wide = """
+        INSERT INTO tasks (user_id, id, revision, title, description)
+        SELECT :id, uuidv7(), number, 'Water the plants', repeat('🌵', 16384) FROM generate_series(1, 120) AS number
+    """
+    await sql(app, wide, id=owner.user_id)
+
+    pieces = [len(piece) async for piece in export.everything_of(app.state.database.fast, owner.user_id)]
+
+    assert sum(pieces) > 120 * 65_536
+    assert max(pieces) < 4 * 1024 * 1024
+
+
+async def test_one_exports_once_at_a_time_and_again_when_the_reader_has_gone(
+    app: FastAPI, owner: Client, stranger: Client, live_server: str
+) -> None:
+    await sql(
+        app,
+        "INSERT INTO tasks (user_id, id, revision, title, description)"
+        " SELECT :id, uuidv7(), number, 'Water the plants', repeat('x', 16384) FROM generate_series(1, 3000) AS number",
+        id=owner.user_id,
+    )
+
+    async def export_again() -> bool:
+        reply = await owner.get(EXPORT)
+        return reply.status_code == 200
+
+    async with (
+        httpx.AsyncClient(base_url=live_server, headers=owner.headers) as slow,
+        # More than lies between us and the reader: it is not over while nobody takes it.
+        slow.stream("GET", EXPORT) as begun,
+    ):
+        assert begun.status_code == 200
+        refused = await owner.get(EXPORT)
+        problem(refused, 429, "export_in_progress")
+        assert refused.headers["retry-after"] == "10"
+        answered(await stranger.get(EXPORT))
+    await eventually(export_again)
+    # What ends as it should is over too.
+    answered(await owner.get(EXPORT))
 
 
 async def test_whoever_leaves_leaves_nothing_behind(app: FastAPI, owner: Client, anonymous: Client) -> None:

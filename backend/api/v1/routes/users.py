@@ -1,5 +1,6 @@
 """One's own profile."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
@@ -12,7 +13,7 @@ from backend.api.responses import one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
 from backend.domain.errors import TooManyAttempts
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
-from backend.services.accounts import AccountService
+from backend.services.accounts import AccountService, ExportInProgress
 from backend.services.current_password import WrongPassword
 from backend.services.users import UserService
 
@@ -27,6 +28,15 @@ async def _accounts(request: Request) -> AccountService:
 
 
 Accounts = Annotated[AccountService, Depends(_accounts)]
+
+
+async def _export(accounts: Accounts, who: Identity, caller: CallerDep) -> AsyncIterator[AsyncIterator[bytes]]:
+    async with accounts.export(who, caller) as pieces:
+        yield pieces
+
+
+# It is over when the answer has been sent, or its reader has gone: not when the route returns.
+ExportDep = Annotated[AsyncIterator[bytes], Depends(_export, scope="request")]
 Users = Annotated[UserService, Depends(_service)]
 
 profile = APIRouter(dependencies=[Depends(scoped("profile"))])
@@ -57,10 +67,10 @@ async def delete_me(
     return Response(status_code=204)
 
 
-@account.get("/me/export", response_model=Export, responses=problems(401))
-async def export_me(accounts: Accounts, who: Identity, caller: CallerDep) -> Response:
+@account.get("/me/export", response_model=Export, responses=problems(401, 429, ExportInProgress))
+async def export_me(pieces: ExportDep) -> Response:
     """Read everything that the service holds of one. An array for each table, in one object."""
-    return StreamingResponse(await accounts.export(who, caller), media_type="application/json")
+    return StreamingResponse(pieces, media_type="application/json")
 
 
 router = APIRouter(prefix="/api/v1/users", tags=["Users"])
