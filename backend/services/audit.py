@@ -4,11 +4,12 @@ import json
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlalchemy import bindparam, func, insert, literal_column, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
 from backend.auth.principal import Caller
-from backend.database.fast_lane import FastLane
+from backend.database.fast_lane import FastLane, Statement
 from backend.domain.pagination import Page, Position
 from backend.models.audit import AuditEntry
 from backend.models.base import metadata
@@ -36,6 +37,18 @@ type Event = Literal[
 """What can happen. The names are those of the same events in the log."""
 
 _AUDIT_LOG = metadata.tables["audit_log"]
+_WRITTEN = [_AUDIT_LOG.c[name] for name in ("id", "event", "address", "device", "request_id", "details")]
+_USER_ID = metadata.tables["users"].c.id
+# Written soon after: to wait for the disk takes longer than all else, and would tell who has an account.
+_UNHURRIED = func.set_config("synchronous_commit", "off", literal_column("true"))
+_RECORD_REFUSAL = Statement(
+    insert(_AUDIT_LOG).from_select(
+        ["user_id", *(column.name for column in _WRITTEN)],
+        select(_USER_ID, *(bindparam(column.name, type_=column.type) for column in _WRITTEN)).where(
+            bindparam("user_id", type_=_USER_ID.type) == _USER_ID, _UNHURRIED.is_not(None)
+        ),
+    )
+)
 _ENTRIES = Listing(_AUDIT_LOG, [_AUDIT_LOG.c[name] for name in AuditEntryRead.model_fields])
 
 
@@ -70,3 +83,20 @@ def record(
             details=details,
         )
     )
+
+
+async def record_refusal(lane: FastLane, event: Event, user_id: UUID | None, caller: Caller, **details: Any) -> None:
+    """Add an entry in a transaction of its own. For nobody (`user_id` None) the same is sent and nothing written, and
+    neither waits for the disk: how long it takes tells no stranger who is known. If the database's machine crashes,
+    entries of the last second may be lost.
+    """
+    values = {
+        "user_id": user_id or uuid7(),
+        "id": uuid7(),
+        "event": event,
+        "address": caller.address,
+        "device": caller.device,
+        "request_id": caller.request_id,
+        "details": json.dumps(details),
+    }
+    await lane.fetch(_RECORD_REFUSAL, values)

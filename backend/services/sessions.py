@@ -228,9 +228,8 @@ class SessionService:
         caller: Caller,
         refusal: type[InvalidCredentials | AccountDisabled] = InvalidCredentials,
     ) -> NoReturn:
-        if user is not None:
-            async with self._database.begin() as session:
-                audit.record(session, "session.refused", user.id, caller, code=refusal.code)
+        known = user.id if user else None
+        await audit.record_refusal(self._database.fast, "session.refused", known, caller, code=refusal.code)
         log.info("session.refused", code=refusal.code)
         raise refusal
 

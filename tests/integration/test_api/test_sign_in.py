@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from tests.factories.applications import SECRET
 from tests.factories.clients import PASSWORD, Client
 from tests.factories.hashes import CountHashes
+from tests.factories.queries import CountQueries
 from tests.integration.test_api.answers import (
     JSON,
     LOGIN,
@@ -329,6 +330,17 @@ async def test_an_unknown_address_takes_as_many_hashes_as_a_wrong_password(
         costs.append(hashes)
 
     assert costs[0] == costs[1] == costs[2] == [("verify", 19_456, 2, 1)]
+
+
+async def test_an_unknown_address_takes_the_same_statements_as_a_wrong_password(
+    owner: Client, anonymous: Client, count_queries: CountQueries
+) -> None:
+    with count_queries() as known:
+        assert (await sign_in(anonymous, owner.email, "a wrong guess")).status_code == 401
+    with count_queries() as unknown:
+        assert (await sign_in(anonymous, new_email(), "a wrong guess")).status_code == 401
+
+    assert known == unknown
 
 
 async def test_signing_in_makes_the_hash_as_dear_as_it_is_to_be_today(

@@ -95,7 +95,13 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},
-    "login": {COUNTED, "select users: users_lower_email_key", "insert sessions", *AUDITED},
+    "login": {
+        COUNTED,
+        "select users: users_lower_email_key",
+        "insert sessions",
+        "insert audit_log: users_pkey",
+        *AUDITED,
+    },
     "issue_token": {
         COUNTED,
         "lock sessions: sessions_pkey",
