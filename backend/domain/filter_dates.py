@@ -48,7 +48,7 @@ def _resolved(value: Relative | date, now: datetime, zone: tzinfo) -> Day | Inst
         case Relative("now", offset):
             return _instant(_now(now, offset, zone), zone)
         case Relative(word, offset):
-            return _day(_later(_named(word, now.astimezone(zone).date()), offset), zone)
+            return _day(later(_named(word, now.astimezone(zone).date()), offset), zone)
 
 
 def _now(now: datetime, offset: Offset | None, zone: tzinfo) -> datetime:
@@ -56,7 +56,7 @@ def _now(now: datetime, offset: Offset | None, zone: tzinfo) -> datetime:
         return now + _length(offset)
     # Days are of the calendar: tomorrow at the same time by the clock on the wall, also when the clocks change.
     local = now.astimezone(zone).replace(tzinfo=None)
-    return datetime.combine(_later(local.date(), offset), local.time(), zone)
+    return datetime.combine(later(local.date(), offset), local.time(), zone)
 
 
 def _length(offset: Offset | None) -> timedelta:
@@ -70,7 +70,7 @@ def _named(word: str, today: date) -> date:
     return today + timedelta(days=(_WEEKDAYS.index(word) - today.weekday() - 1) % 7 + 1)
 
 
-def _later(day: date, offset: Offset | None) -> date:
+def later(day: date, offset: Offset | None) -> date:
     """The day so much later; a month that is too short for it gives its last day."""
     if offset is None or offset.unit not in _MONTHS:
         return day + _length(offset)
