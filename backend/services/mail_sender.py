@@ -225,5 +225,8 @@ def by_smtp(server: SmtpServer, sender: str) -> Send:
 
 
 async def to_log(letter: Letter) -> None:
-    """Prints the link for whoever tries this out on their own machine: the one place where a token is logged."""
-    log.info("mail.printed", purpose=letter.purpose, link=letter.link)
+    """Prints the link, if there is one, for whoever tries this out on their own machine: the one place where a token is
+    logged.
+    """
+    if letter.link is not None:
+        log.info("mail.printed", purpose=letter.purpose, link=letter.link)

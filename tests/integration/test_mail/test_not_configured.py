@@ -40,6 +40,13 @@ async def test_the_embedded_default_prints_the_link(stage: Stage) -> None:
         page, _, token = line["link"].partition("#token=")
         reset = await client.post(f"{AUTH}/password/reset", json={"token": token, "password": NEW})
 
+        async def told() -> bool:
+            return any(line.get("purpose") == "password_changed" for line in stage.logged())
+
+        await eventually(told)
+
+    # What only tells of the change has no link.
+    assert [line["purpose"] for line in stage.logged() if line["event"] == "mail.printed"] == ["reset_password"]
     assert page == "http://127.0.0.1:8000/reset-password"
     assert reset.status_code == 204
     assert client.email not in stage.log.read_text()
