@@ -24,7 +24,7 @@ from backend.utils.logging import REQUEST_ID
 log = structlog.get_logger()
 
 LARGEST_HEAD = 32 * 1024
-"""Bytes of a request line and its headers."""
+"""Bytes of a request line and its headers. No less is refused, and no more than a `_PIECE` above it is taken."""
 
 MOST_CONNECTIONS = min(10_000, file_limit() - 100)
 """In one worker, which needs some files for other things."""

@@ -212,6 +212,19 @@ async def test_a_head_that_is_too_large_is_answered_431(connect: Connect, sent: 
     assert await talk.is_over()
 
 
+@pytest.mark.parametrize("piece", [1_400, protocol.LARGEST_HEAD])
+async def test_a_head_of_32_kib_is_taken_however_it_arrives(connect: Connect, piece: int) -> None:
+    fields = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1_000) for number in range(40))
+    head = (HEAD + fields)[: protocol.LARGEST_HEAD - 4] + b"\r\n\r\n"
+    assert len(head) == protocol.LARGEST_HEAD
+    talk = await connect()
+
+    for begin in range(0, len(head), piece):
+        await talk.say(head[begin : begin + piece])
+
+    assert (await talk.heard())[0] == 200
+
+
 async def test_an_endless_head_behind_a_request_that_takes_its_time_is_not_kept(
     connect: Connect, server: uvicorn.Server
 ) -> None:
