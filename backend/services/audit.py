@@ -34,7 +34,7 @@ type Event = Literal[
     "email.verified",
     "email.changed",
 ]
-"""What can happen. The names are those of the same events in the log."""
+"""What can happen; docs/operations.md lists when. The names are those of the same events in the log."""
 
 _AUDIT_LOG = metadata.tables["audit_log"]
 _WRITTEN = [_AUDIT_LOG.c[name] for name in ("id", "event", "address", "device", "request_id", "details")]

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
@@ -13,6 +14,7 @@ from backend.api import v1
 from backend.api.problems import FRAMEWORK_CODES, STATUS
 from backend.config.settings import Settings
 from backend.domain.errors import DonewellError
+from backend.services.audit import Event as AuditEvent
 from tests.integration.test_docs.documents import ROOT, documents, prose, table_after
 
 LINK = re.compile(r"\]\((?![a-z]+:)([^)\s#]*)(?:#([^)\s]+))?\)")
@@ -136,6 +138,12 @@ def test_every_event_is_documented_with_its_level_and_fields() -> None:
         wanted = f"The table of events in docs/operations.md should have: {as_row(event, level, fields)}"
         assert documented[event][0] == level, wanted
         assert documented[event][1] >= fields, wanted
+
+
+def test_every_audit_event_is_documented() -> None:
+    rows = table_after("| What is audited |", ROOT / "docs/operations.md")
+
+    assert [row[0].strip("`") for row in rows] == list(get_args(AuditEvent.__value__))
 
 
 def as_row(event: str, level: str, fields: set[str]) -> str:
