@@ -12,6 +12,9 @@ type DayAfter = Callable[[date], date | None]
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
+LONGEST_INTERVAL = 1_000
+"""As long as a rule's may be."""
+
 _LONGEST_GAP = 8 * 366
 """Days until any day that comes at all has come: 29 February may take eight years."""
 
@@ -43,7 +46,9 @@ class Repetition:
         return ";".join(parts)
 
     def first(self, today: date, *, after: bool) -> date | None:
-        """The first day that it falls on, from today or `after` it; the interval counts from there."""
+        """The first day that it falls on, from today or `after` it, if any; the interval counts from there."""
+        if self.interval > LONGEST_INTERVAL:
+            return None
         if not (self.weekdays or self.month_day):
             unit = {"DAILY": Offset(1, "d"), "WEEKLY": Offset(1, "w"), "MONTHLY": Offset(1, "mo")}
             return later(today, unit.get(self.frequency, Offset(1, "y"))) if after else today

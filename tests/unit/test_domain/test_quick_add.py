@@ -7,11 +7,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.domain.filters import Priority
 from backend.domain.quick_add import QuickTask, quick_add
+from backend.domain.quick_add_dates import LONGEST_INTERVAL
+from backend.domain.recurrence import check
+from backend.domain.recurrence_rule import MOST, parse
 
 NOW = datetime(2026, 11, 25, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # a Wednesday
 
@@ -122,6 +126,7 @@ SENTENCES = [
     ("Sit in the sun", "Sit in the sun", None, None),
     ("Dance at noon with everybody", "Dance at noon with everybody", None, None),
     ("Read The Daily", "Read The Daily", None, None),
+    ("Count every 334 quarters", "Count every 334 quarters", None, None),
     ("Every 0 days", "Every 0 days", None, None),
     ("Sort every tomorrow", "Sort every tomorrow", None, None),
     ("Board every 7th tuesday of the month", "Board every 7th tuesday of the month", None, None),
@@ -259,6 +264,21 @@ def test_an_hour_is_an_hour_also_when_the_clocks_change() -> None:
 
     assert due_of(quick_add("Bake in 2 hours", datetime(2027, 3, 28, 1, 15, tzinfo=berlin))) == "2027-03-28 04:15"
     assert due_of(quick_add("Bake in an hour", datetime(2027, 10, 31, 1, 15, tzinfo=berlin))) == "2027-10-31 02:15"
+
+
+@pytest.mark.parametrize("sentence", [sentence for sentence, _, _, rule in SENTENCES if rule])
+@pytest.mark.parametrize("today", ["2026-01-31", "2027-02-28", "2028-02-29", "2026-12-31"])
+def test_a_rule_is_one_that_we_take_and_it_begins_on_the_due_date(sentence: str, today: str) -> None:
+    task = quick_add(sentence, datetime.fromisoformat(f"{today}T00:01Z"))
+
+    assert task.recurrence is not None
+    assert task.due_date is not None
+    rule = parse(task.recurrence)
+    check(rule, task.due_date)
+    assert str(rule) == task.recurrence
+    assert LONGEST_INTERVAL == MOST
+    begin = datetime.fromisoformat(str(task.due_date))
+    assert rrulestr(task.recurrence, dtstart=begin)[0] == begin
 
 
 WORDS = [
