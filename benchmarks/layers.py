@@ -49,8 +49,9 @@ PEOPLE = """
     INSERT INTO revisions (user_id) SELECT id FROM made
 """
 ROWS = """
-    INSERT INTO tasks (user_id, id, revision, title, created_at)
-    SELECT $1, uuidv7(), number, 'Water the plants ' || number, now() - number * interval '1 minute'
+    INSERT INTO tasks (user_id, id, revision, title, position, created_at)
+    SELECT $1, uuidv7(), number, 'Water the plants ' || number, 'l' || lpad(to_hex(number), 12, '0'),
+           now() - number * interval '1 minute'
     FROM generate_series(1, 20) AS number RETURNING id
 """
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, BigInteger, MetaData, func
+from sqlalchemy import TIMESTAMP, BigInteger, MetaData, String, func
 from sqlmodel import Field, SQLModel
 
 metadata: MetaData = SQLModel.metadata
@@ -48,3 +48,13 @@ class OwnedRow(Timestamped):
     id: UUID = Field(primary_key=True)
     revision: int = Field(sa_type=BigInteger)
     deleted_at: datetime | None = Field(default=None, sa_type=TIMESTAMP(timezone=True))
+
+
+COLOR = "color ~ '^#[0-9a-f]{6}$'"
+"""The condition on a color: as CSS writes it, in small letters."""
+
+
+class Placed(OwnedRow):
+    """An owned row that stands somewhere among others: in the order of `position`, which is compared byte by byte."""
+
+    position: str = Field(sa_type=String(collation="C"))

@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal,
     null,
     or_,
     select,
@@ -122,6 +123,8 @@ class OwnedTable:
             "revision": revision.c.revision,
             **self._assignments(fields, inserting=True),
         }
+        if "position" in self._columns:
+            values["position"] = at_the_end(revision.c.revision)
         return Statement(
             insert(self._table)
             .from_select(list(values), select(*values.values()).select_from(revision), include_defaults=False)
@@ -149,6 +152,11 @@ class OwnedTable:
             .add_cte(revision)
             .returning(*self._read)
         )
+
+
+def at_the_end(revision: ColumnElement[int]) -> ColumnElement[str]:
+    """A place behind all that were given before: a fractional index of thirteen characters."""
+    return literal("l").op("||")(func.lpad(func.to_hex(revision), 12, literal("0")))
 
 
 def _next_revision(*conditions: ColumnElement[bool]) -> CTE:

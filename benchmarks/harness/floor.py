@@ -34,9 +34,9 @@ USERS = f"""
     INSERT INTO users (id, email, name) SELECT new_id, 'pgbench' || number, 'pgbench' FROM numbered;
     INSERT INTO revisions (user_id, revision) SELECT new_id, {TASKS_EACH} FROM numbered;
     INSERT INTO tasks
-        (user_id, id, revision, title, description, completed_at, priority, due_date, created_at, updated_at)
+        (user_id, id, revision, title, position, description, completed_at, priority, due_date, created_at, updated_at)
     SELECT new_id, {ID.format("(number + 1) * 100 + revision - 1")}, revision,
-        title, description, completed_at, priority, due_date, created_at, updated_at
+        title, position, description, completed_at, priority, due_date, created_at, updated_at
     FROM tasks JOIN numbered ON user_id = numbered.id
     ORDER BY created_at
 """

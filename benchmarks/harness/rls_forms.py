@@ -137,7 +137,7 @@ async def _refused(connection: Connection) -> None:
     ):
         assert (await connection.execute(sql, OWNER, task)).endswith(" 0")
     for sql in (
-        "INSERT INTO tasks (user_id, id, revision, title) VALUES ($1, $2, 1, 'theirs')",
+        "INSERT INTO tasks (user_id, id, revision, title, position) VALUES ($1, $2, 1, 'theirs', 'a1')",
         "UPDATE tasks SET user_id = $1 WHERE id <> $2",
     ):
         try:

@@ -16,8 +16,8 @@ WITH next_revision AS (
     WHERE user_id = $1 AND NOT EXISTS (SELECT 1 FROM tasks WHERE user_id = $1 AND id = $2)
     RETURNING revision
 )
-INSERT INTO tasks (user_id, id, revision, title, description, priority, due_date)
-SELECT $1, $2, revision, $3, $4, $5, $6 FROM next_revision
+INSERT INTO tasks (user_id, id, revision, position, title, description, priority, due_date)
+SELECT $1, $2, revision, 'l' || lpad(to_hex(revision), 12, '0'), $3, $4, $5, $6 FROM next_revision
 ON CONFLICT (user_id, id) DO NOTHING RETURNING {READ}"""
 
 _CASTS = {

@@ -20,8 +20,8 @@ type Task = dict[str, Any]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 INSERT = """
-INSERT INTO tasks (user_id, id, revision, title, created_at, updated_at, completed_at)
-SELECT :owner, id, 1, 'x', at, at, CASE WHEN done THEN at END
+INSERT INTO tasks (user_id, id, revision, title, position, created_at, updated_at, completed_at)
+SELECT :owner, id, 1, 'x', id::text, at, at, CASE WHEN done THEN at END
 FROM unnest(CAST(:ids AS uuid[]), CAST(:instants AS timestamptz[]), CAST(:done AS boolean[])) AS row (id, at, done)
 """
 

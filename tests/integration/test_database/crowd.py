@@ -38,8 +38,8 @@ USERS = """
     ),
     counted AS (INSERT INTO revisions (user_id, revision) SELECT id, 100000 FROM users),
     written AS (
-        INSERT INTO tasks (user_id, id, revision, title)
-        SELECT id, uuidv7(), 1, 'Water the plants' FROM users WHERE get_byte(uuid_send(id), 15) < 128
+        INSERT INTO tasks (user_id, id, revision, title, position)
+        SELECT id, uuidv7(), 1, 'Water the plants', 'a1' FROM users WHERE get_byte(uuid_send(id), 15) < 128
     ),
     known AS (
         INSERT INTO identities (user_id, id, issuer, subject) SELECT id, uuidv7(), 'https://example.com', id FROM users
@@ -53,10 +53,15 @@ TOKENS = """
     SELECT id, uuidv7(), 'Backup', sha256(id::text::bytea), 'tasks:read', now() + interval '90 days' FROM users
 """
 TASKS_OF = """
-    INSERT INTO tasks (user_id, id, revision, title, created_at, completed_at, deleted_at)
-    SELECT $1, uuidv7(), number, 'Water the plants', now() - number * interval '1 minute',
+    INSERT INTO tasks (user_id, id, revision, title, position, created_at, completed_at, deleted_at)
+    SELECT $1, uuidv7(), number, 'Water the plants', 'l' || lpad(to_hex(number), 12, '0'),
+           now() - number * interval '1 minute',
            CASE WHEN (number % 8334 = 1) = $2 THEN now() END, CASE WHEN number = 50 THEN now() END
     FROM generate_series(1, 100000) AS number
+"""
+INDEXES = """
+    SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = 'tasks'::regclass AND NOT indisunique
 """
 SESSIONS_OF = """
     INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at, revoked_at)
@@ -127,6 +132,10 @@ async def crowded(server_url: str) -> str:
 
 async def fill(url: str) -> None:
     async with connected(url) as connection:
+        # To build them at the end takes a fifth of the time.
+        indexes = await connection.fetch(INDEXES)
+        for name, _ in indexes:
+            await connection.execute(f"DROP INDEX {name}")
         await connection.execute(UNCHECKED)
         await connection.execute(USERS, list(OWNERS.values()), PASSWORD_HASH)
         for case, owner in OWNERS.items():
@@ -138,6 +147,8 @@ async def fill(url: str) -> None:
         await connection.execute(LIMITS)
         await connection.execute(MAILS)
         await connection.execute(ONE_TIME_TOKENS)
+        for _, definition in indexes:
+            await connection.execute(definition)
         await connection.execute("ANALYZE")
 
 

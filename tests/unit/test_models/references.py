@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,8 +24,10 @@ SAMPLES: Mapping[type, Callable[[], Any]] = {
     bool: lambda: False,
     datetime: lambda: datetime.now(UTC),
     date: lambda: date(2027, 3, 1),
+    time: lambda: time(9),
     list: list,
     dict: lambda: "{}",
+    object: lambda: "{}",
 }
 """What a column gets that must have something. All different, where columns may have to be."""
 

@@ -25,5 +25,6 @@ async def new_user(connection: Connection, **values: Any) -> UUID:
 async def new_task(connection: Connection, user_id: UUID, **values: Any) -> UUID:
     """A task."""
     task_id: UUID = values.pop("id", None) or uuid7()
-    await insert(connection, "tasks", **{"user_id": user_id, "id": task_id, "revision": 1, "title": "x", **values})
+    needed = {"user_id": user_id, "id": task_id, "revision": 1, "title": "x", "position": str(task_id)}
+    await insert(connection, "tasks", **{**needed, **values})
     return task_id

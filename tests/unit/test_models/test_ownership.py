@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, Uuid, dialects
 from sqlalchemy.schema import CreateTable, SchemaItem
+from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
 from backend.models.base import OwnedRow, metadata
@@ -15,7 +16,9 @@ from tests.unit.test_models.rows import new_task, new_user
 
 DIALECT = dialects.registry.load("postgresql")()
 OWNED = [
-    pytest.param(metadata.tables[str(model.__tablename__)], id=model.__name__) for model in OwnedRow.__subclasses__()
+    pytest.param(mapper.local_table, id=mapper.class_.__name__)
+    for mapper in SQLModel._sa_registry.mappers
+    if issubclass(mapper.class_, OwnedRow)
 ]
 
 
