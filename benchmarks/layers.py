@@ -31,7 +31,7 @@ from backend.database import migrate
 from backend.database.embedded import EmbeddedPostgres
 from backend.database.fast_lane import Connection
 from backend.main import create_app
-from backend.services.tasks import TASKS
+from backend.services.task_table import TASKS
 
 RECORD = Path(__file__).with_name("layers.json")
 TOLERANCE = 1.4

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, cast
 
 import asyncpg
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
@@ -50,6 +51,7 @@ class Database:
         async def connect(*_: Any, **__: Any) -> Connection:
             with connecting():
                 connection = await asyncpg.connect(**arguments, connection_class=_Connection)
+                await connection.set_type_codec("json", schema="pg_catalog", encoder=str, decoder=msgspec.Raw)
             if not target.pooled:
                 try:
                     await connection.execute(GENERIC_PLANS)

@@ -105,6 +105,7 @@ class Task(Placed, table=True):
     recurrence_rule: str | None = None
     recurrence_anchor: str | None = None
     recurrence_start: date | None = None
+    recurrence_taken: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     project_id: UUID | None = None
     parent_id: UUID | None = None
     labels: list[str] = Field(default=[], sa_type=ARRAY(Text), sa_column_kwargs=_NONE)

@@ -4,8 +4,7 @@ What every resource needs is here once, so that a service holds only its own rul
 first locks the owner's row in `revisions`, which puts all changes of one owner in order and rules out deadlocks.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    null,
     or_,
     select,
     update,
@@ -38,7 +36,11 @@ from backend.schemas.base import ResponseModel
 from backend.services.listing import fetch_page, newest_first
 
 _REVISIONS = metadata.tables["revisions"]
-_OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
+OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
+
+type Expressions = Mapping[str, ColumnElement[Any]]
+type Along = Callable[[CTE], Sequence[CTE]]
+"""What else a statement writes, with the revision that it takes."""
 
 
 class IdInTrash(Conflict):
@@ -46,46 +48,50 @@ class IdInTrash(Conflict):
     title = "An object with this id is in the trash"
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A field that is kept in another column: `value(new, current)` is the SQL of what to store there."""
-
-    column: str
-    value: Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
-
-
 class OwnedTable:
-    """The statements of one table, each compiled once for each set of fields it is asked for."""
+    """The statements of one table, each compiled once for each set of fields it is asked for.
+
+    `computed` are the fields that are read but are no columns.
+    """
 
     def __init__(
         self,
         model: type[OwnedRow],
         read: type[ResponseModel],
         missing: type[NotFound],
-        derived: Mapping[str, Derived] | None = None,
+        computed: Expressions | None = None,
     ) -> None:
         self._columns = columns = metadata.tables[str(model.__tablename__)].c
         self._table = columns.id.table
-        self._read = [
-            columns.revision.label("version") if name == "version" else columns[name] for name in read.model_fields
-        ]
-        self._derived = derived or {}
+        computed = {"version": columns.revision, **(computed or {})}
+        self._read = [computed[name].label(name) if name in computed else columns[name] for name in read.model_fields]
+        self._current: Expressions = dict(columns)
         self._id = bindparam("id", type_=columns.id.type)
         self.missing = missing
         self.page = lru_cache(maxsize=None)(self._page)
-        self.insert = lru_cache(maxsize=None)(self._insert)
+        self.insert = lru_cache(maxsize=1_000)(self._insert)
         self.change = lru_cache(maxsize=1_000)(self._change)
         self.get = Statement(select(*self._read).where(*self._live()))
         self.find = Statement(
             select(*self._read, columns.deleted_at.is_not(None).label("trashed")).where(
-                columns.user_id == _OWNER, columns.id == self._id
+                columns.user_id == OWNER, columns.id == self._id
             )
         )
         self.trash = self._trash()
 
+    def stored(self, new: Expressions, current: Expressions | None) -> Expressions:
+        """What to store in which column, of the fields that are new; `current` are the columns, but of a new row."""
+        del current
+        return new
+
+    def fitting(self, new: Expressions) -> list[ColumnElement[bool]]:
+        """What must hold for a new row, besides what the database refuses itself."""
+        del new
+        return []
+
     def _live(self) -> list[ColumnElement[bool]]:
         c = self._columns
-        return [c.user_id == _OWNER, c.id == self._id, c.deleted_at.is_(None)]
+        return [c.user_id == OWNER, c.id == self._id, c.deleted_at.is_(None)]
 
     def _expected(self) -> ColumnElement[bool]:
         # Sent as text: arrays of bigint have the driver look up their type, on each new connection, for 30 ms and more.
@@ -95,36 +101,29 @@ class OwnedTable:
     def _new(self, field: str) -> ColumnElement[Any]:
         return bindparam(f"new_{field}", type_=self._columns[field].type)
 
-    def _assignments(self, fields: frozenset[str], *, inserting: bool) -> dict[str, ColumnElement[Any]]:
-        values = {}
+    def _named(self, fields: frozenset[str]) -> Expressions:
         if served := fields & OwnedRow.model_fields.keys():
             raise ValueError(f"Not for anyone to assign: {', '.join(sorted(served))}")
-        for field in sorted(fields):
-            derived = self._derived.get(field)
-            if derived is None:
-                values[field] = self._new(field)
-            else:
-                current = null() if inserting else self._columns[derived.column]
-                values[derived.column] = derived.value(self._new(field), current)
-        return values
+        return {field: self._new(field) for field in sorted(fields)}
 
     def _page(self, equal: frozenset[str], *, resumed: bool) -> Statement:
         c = self._columns
         matching = [c[field] == self._new(field) for field in sorted(equal)]
-        query = select(*self._read).where(c.user_id == _OWNER, c.deleted_at.is_(None), *matching)
+        query = select(*self._read).where(c.user_id == OWNER, c.deleted_at.is_(None), *matching)
         return newest_first(self._table, query, resumed=resumed)
 
     def _insert(self, fields: frozenset[str]) -> Statement:
-        taken = select(1).where(self._columns.user_id == _OWNER, self._columns.id == self._id)
-        revision = _next_revision(~exists(taken))
-        values = {
-            "user_id": _OWNER,
+        new = self._named(fields)
+        taken = select(1).where(self._columns.user_id == OWNER, self._columns.id == self._id)
+        revision = _next_revision(~exists(taken), *self.fitting(new))
+        values: dict[str, ColumnElement[Any]] = {
+            "user_id": OWNER,
             "id": self._id,
             "revision": revision.c.revision,
-            **self._assignments(fields, inserting=True),
         }
         if "position" in self._columns:
             values["position"] = at_the_end(revision.c.revision)
+        values |= self.stored(new, None)
         return Statement(
             insert(self._table)
             .from_select(list(values), select(*values.values()).select_from(revision), include_defaults=False)
@@ -135,13 +134,16 @@ class OwnedTable:
 
     def _change(self, fields: frozenset[str]) -> Statement:
         """Touches no row when nothing would be different: an unchanged object keeps its version."""
-        differs = or_(*(self._columns[field].is_distinct_from(self._new(field)) for field in sorted(fields)))
-        return self._write(self._assignments(fields, inserting=False), differs)
+        new = self._named(fields)
+        return self._write(self.stored(new, self._current), self._differs(new))
+
+    def _differs(self, new: Expressions) -> ColumnElement[bool]:
+        return or_(*(self._columns[field].is_distinct_from(value) for field, value in new.items()))
 
     def _trash(self) -> Statement:
         return self._write({"deleted_at": func.now()})
 
-    def _write(self, values: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Statement:
+    def _write(self, values: Expressions, *conditions: ColumnElement[bool], along: Along | None = None) -> Statement:
         target = [*self._live(), self._expected(), *conditions]
         # Only a write that finds its row takes a revision: a refused one, unless it lost a race, leaves all as it was.
         revision = _next_revision(exists(select(1).where(*target)))
@@ -149,7 +151,7 @@ class OwnedTable:
             update(self._table)
             .where(*target, revision.c.revision.is_not(None))
             .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
-            .add_cte(revision)
+            .add_cte(revision, *(along(revision) if along else ()))
             .returning(*self._read)
         )
 
@@ -162,7 +164,7 @@ def at_the_end(revision: ColumnElement[int]) -> ColumnElement[str]:
 def _next_revision(*conditions: ColumnElement[bool]) -> CTE:
     return (
         update(_REVISIONS)
-        .where(_REVISIONS.c.user_id == _OWNER, *conditions)
+        .where(_REVISIONS.c.user_id == OWNER, *conditions)
         .values(revision=_REVISIONS.c.revision + 1)
         .returning(_REVISIONS.c.revision)
         .cte("next_revision")
@@ -208,13 +210,15 @@ class OwnedRows:
             raise IdInTrash
         return found, False
 
-    async def change(self, row_id: UUID, fields: Mapping[str, Any], expected: Expected = None) -> tuple[Row, bool]:
-        """The row after the change, and whether anything is different now.
+    async def change(
+        self, row_id: UUID, fields: Mapping[str, Any], expected: Expected = None, statement: Statement | None = None
+    ) -> tuple[Row, bool]:
+        """The row after the change, and whether anything is different now. `statement` is how, if not as usual.
 
         Raises the resource's `NotFound`, and `PreconditionFailed` when it has another version than expected.
         """
         if fields:
-            statement = self._table.change(frozenset(fields))
+            statement = statement or self._table.change(frozenset(fields))
             row = await self._write(statement, row_id, expected, _named_new(fields))
             if row is not None:
                 return row, True

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any
@@ -21,6 +21,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 _CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_WALL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+_DURATION = re.compile(r"P(\d{1,3}W|(?=[\dT])(\d{1,3}D)?(T(?=\d)(\d{1,3}H)?(\d{1,4}M)?(\d{1,5}S)?)?)", re.ASCII)
 _CALENDAR_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -71,6 +74,36 @@ def calendar_date(value: Any) -> Any:
     if type(value) is not date and not (isinstance(value, str) and _CALENDAR_DATE.fullmatch(value)):
         raise PydanticCustomError("date_form", "Write the date as YYYY-MM-DD")
     return value
+
+
+def wall_time(value: Any) -> Any:
+    """Only `HH:MM` or `HH:MM:SS`: pydantic would take a number of seconds, fractions and offsets too."""
+    if type(value) is not time and not (isinstance(value, str) and _WALL_TIME.fullmatch(value)):
+        raise PydanticCustomError("time_form", "Write the time as HH:MM or HH:MM:SS")
+    return value
+
+
+def reminder(value: str) -> str:
+    """An instant (RFC 3339), which becomes UTC, or a duration (ISO 8601: weeks, or days to seconds) as it came."""
+    if _DURATION.fullmatch(value):
+        return value
+    try:
+        instant = datetime.fromisoformat(value) if _INSTANT.fullmatch(value) else None
+        utc = instant and instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None:
+        message = "Write an instant like 2027-03-01T08:00:00Z, or a duration before the due time like PT15M"
+        raise PydanticCustomError("reminder_form", message)
+    return utc.isoformat().replace("+00:00", "Z")
+
+
+def all_different(values: list[str]) -> list[str]:
+    """The texts, each once, in whatever capitals it is written: the first of them stays."""
+    different: dict[str, str] = {}
+    for value in values:
+        different.setdefault(value.casefold(), value)
+    return list(different.values())
 
 
 def finite_date(value: date) -> date:
@@ -161,6 +194,15 @@ Id = Annotated[UUID, BeforeValidator(canonical_uuid)]
 
 CalendarDate = Annotated[date, BeforeValidator(calendar_date), AfterValidator(finite_date)]
 """A date, `YYYY-MM-DD`."""
+
+WallTime = Annotated[time, BeforeValidator(wall_time)]
+"""A time of day, `HH:MM` or `HH:MM:SS`."""
+
+Reminder = Annotated[str, Field(max_length=40), AfterValidator(reminder)]
+"""An instant, or a duration before the due time."""
+
+AllDifferent = AfterValidator(all_different)
+"""Each text of a list once, whatever its capitals."""
 
 TimeZone = Annotated[str, AfterValidator(iana_zone)]
 """An IANA zone name."""

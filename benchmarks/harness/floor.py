@@ -11,7 +11,7 @@ from statistics import quantiles
 
 from backend.database.fast_lane import Statement
 from backend.schemas.tasks import TaskCreate
-from backend.services.tasks import TASKS
+from backend.services.task_table import TASKS
 from benchmarks.harness import cluster
 from benchmarks.harness.cluster import Cluster
 from benchmarks.harness.dataset import IN_GOOD_ORDER, TASKS_EACH, execute, schema_template

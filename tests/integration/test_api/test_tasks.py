@@ -40,7 +40,17 @@ async def test_create_answers_the_whole_task(owner: Client, path: str) -> None:
         "completed": False,
         "completed_at": None,
         "priority": "none",
+        "start_date": None,
         "due_date": "2027-03-01",
+        "due_time": None,
+        "time_zone": None,
+        "due_at": None,
+        "recurrence": None,
+        "project_id": None,
+        "parent_id": None,
+        "position": "l000000000001",
+        "labels": [],
+        "reminders": [],
         "version": 1,
     }
 

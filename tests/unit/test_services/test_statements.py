@@ -7,10 +7,11 @@ import pytest
 
 from backend.database.fast_lane import Statement
 from backend.schemas.tasks import TaskChanges, TaskCreate
-from backend.services.tasks import TASKS
+from backend.services.task_table import TASKS
 
-NEW = frozenset(TaskCreate(title="x").model_dump())
-CHANGED = frozenset(TaskChanges.model_fields)
+RECURRENCE = {"recurrence_rule", "recurrence_anchor", "recurrence_start", "recurrence_taken"}
+NEW = frozenset(TaskCreate.model_fields) - {"id", "recurrence"} | RECURRENCE
+CHANGED = frozenset(TaskChanges.model_fields) - {"recurrence"} | RECURRENCE
 
 STATEMENTS: dict[str, Callable[[], Statement]] = {
     "get": lambda: TASKS.get,
@@ -18,6 +19,7 @@ STATEMENTS: dict[str, Callable[[], Statement]] = {
     "trash": lambda: TASKS.trash,
     "insert": lambda: TASKS.insert(NEW),
     "change of everything": lambda: TASKS.change(CHANGED),
+    "change that completes": lambda: TASKS.complete(CHANGED),
     "change of one field": lambda: TASKS.change(frozenset({"completed"})),
     "first page": lambda: TASKS.page(frozenset(), resumed=False),
     "next page": lambda: TASKS.page(frozenset(), resumed=True),

@@ -14,7 +14,8 @@ from backend.domain.errors import PreconditionFailed
 from backend.domain.pagination import decode_cursor
 from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.owned import IdInTrash
-from backend.services.tasks import TaskNotFound, TaskService
+from backend.services.task_table import TaskNotFound
+from backend.services.tasks import TaskService
 from tests.factories.clients import Client
 
 Use = Callable[[TaskService, UUID], Awaitable[object]]

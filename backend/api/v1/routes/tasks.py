@@ -12,7 +12,8 @@ from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
 from backend.services.owned import IdInTrash
-from backend.services.tasks import TaskNotFound, TaskService
+from backend.services.task_table import TaskNotFound
+from backend.services.tasks import TaskService
 
 Tasks = Annotated[TaskService, Depends(owned(TaskService))]
 _CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
