@@ -38,6 +38,11 @@ def one(row: Mapping[str, Any], *, status: int = 200, location: str | None = Non
     return _Json(_encode(_objects([row])[0]), status, headers)
 
 
+def plain(row: Mapping[str, Any]) -> Response:
+    """An answer that is no object of its own and has no version."""
+    return _Json(_encode(_objects([row])[0]))
+
+
 def one_unless_known(row: Mapping[str, Any], known: str | None) -> Response:
     """The object, or 304 without it when `If-None-Match` shows that the client has this version."""
     if known is not None and (known.strip() == "*" or etag(row) in _weakly(known)):

@@ -115,7 +115,7 @@ class OwnedTable:
     def _insert(self, fields: frozenset[str]) -> Statement:
         new = self._named(fields)
         taken = select(1).where(self._columns.user_id == OWNER, self._columns.id == self._id)
-        revision = _next_revision(~exists(taken), *self.fitting(new))
+        revision = next_revision(~exists(taken), *self.fitting(new))
         values: dict[str, ColumnElement[Any]] = {
             "user_id": OWNER,
             "id": self._id,
@@ -146,7 +146,7 @@ class OwnedTable:
     def _write(self, values: Expressions, *conditions: ColumnElement[bool], along: Along | None = None) -> Statement:
         target = [*self._live(), self._expected(), *conditions]
         # Only a write that finds its row takes a revision: a refused one, unless it lost a race, leaves all as it was.
-        revision = _next_revision(exists(select(1).where(*target)))
+        revision = next_revision(exists(select(1).where(*target)))
         return Statement(
             update(self._table)
             .where(*target, revision.c.revision.is_not(None))
@@ -161,7 +161,7 @@ def at_the_end(revision: ColumnElement[int]) -> ColumnElement[str]:
     return literal("l").op("||")(func.lpad(func.to_hex(revision), 12, literal("0")))
 
 
-def _next_revision(*conditions: ColumnElement[bool]) -> CTE:
+def next_revision(*conditions: ColumnElement[bool]) -> CTE:
     return (
         update(_REVISIONS)
         .where(_REVISIONS.c.user_id == OWNER, *conditions)

@@ -57,6 +57,7 @@ TRIGGERS = (
     """,
 )
 LIVE = sa.text("deleted_at IS NULL")
+IN_TRASH = sa.text("deleted_at IS NOT NULL")
 COLOR = "color ~ '^#[0-9a-f]{6}$'"
 CHECKS = {
     "due_time": "due_time IS NULL OR due_date IS NOT NULL",
@@ -165,6 +166,7 @@ def _create_projects() -> None:
         ),
     )
     op.create_index("projects_position_idx", "projects", ["user_id", "position", "id"], postgresql_where=LIVE)
+    op.create_index("projects_trash_idx", "projects", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
 
 
 def _extend_tasks() -> None:
@@ -211,8 +213,7 @@ def _extend_tasks() -> None:
     for name, columns in INDEXES.items():
         op.create_index(name, "tasks", columns, postgresql_where=LIVE)
     op.create_index("tasks_revision_idx", "tasks", ["user_id", "revision", "id"])
-    in_trash = sa.text("deleted_at IS NOT NULL")
-    op.create_index("tasks_trash_idx", "tasks", ["user_id", "deleted_at", "id"], postgresql_where=in_trash)
+    op.create_index("tasks_trash_idx", "tasks", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
     op.create_index(
         "tasks_search_idx",
         "tasks",
