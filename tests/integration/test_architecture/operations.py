@@ -78,6 +78,13 @@ async def _signed_in(client: Client) -> str:
     return str(claims["sid"])
 
 
+async def _trashed(client: Client) -> str:
+    """A task in the trash of the client's."""
+    task_id = await _made_at("/api/v1/users/me/tasks", {"title": f"Mow the lawn {CANARY}"})(client)
+    assert (await client.delete(f"/api/v1/users/me/tasks/{task_id}")).status_code == 204
+    return task_id
+
+
 async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
@@ -89,6 +96,7 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
         "task_id": _made_at("/api/v1/users/me/tasks", {"title": f"Water the plants {CANARY}"}),
         "session_id": _signed_in,
         "token_id": _made_at("/api/v1/auth/tokens", {"name": f"Backup {CANARY}", "scopes": ["tasks:read"]}),
+        "trashed_id": _trashed,
         "path": _asset,
     },
 )
@@ -105,6 +113,9 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "update_task": lambda _: {"json": {"description": f"Twice {CANARY}", "due_date": "2027-03-01"}},
         "complete_task": lambda _: {"json": {"completed": True}},
         "delete_task": lambda _: {},
+        "list_trash": lambda _: {},
+        "restore": lambda _: {},
+        "purge": lambda _: {},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},
         "export_me": lambda _: {},

@@ -167,7 +167,13 @@ CHANGES: Mapping[str, Any] = {
     "description": "Twice",
     "completed": True,
     "priority": "high",
+    "start_date": "2027-02-28",
     "due_date": "2027-03-01",
+    "due_time": "09:00",
+    "time_zone": "Europe/Berlin",
+    "recurrence": {"rule": "FREQ=DAILY"},
+    "labels": ["garden"],
+    "reminders": ["PT15M"],
 }
 MISMATCH = {"If-Match": '"999999999"'}
 
@@ -187,8 +193,16 @@ PAGES = [
 ]
 """The first page and one half-way down, of all, of the completed and of the open."""
 
+def _needed_for(name: str) -> Mapping[str, Any]:
+    """What has to be sent with a field."""
+    if name in {"recurrence", "due_time"}:
+        return {"due_date": CHANGES["due_date"]}
+    return {"due_date": CHANGES["due_date"], "due_time": CHANGES["due_time"]} if name == "time_zone" else {}
+
+
 CHANGING = [
-    *(_change({name: CHANGES[name]}) for name in TaskChanges.model_fields),
+    *(_change({**_needed_for(name), name: CHANGES[name]}) for name in TaskChanges.model_fields),
+    _change({"due_date": None, "completed": False}),
     _change(CHANGES),
     _change({}),
     Variant(404, lambda _: {"json": CHANGES}, _nowhere),
