@@ -145,6 +145,9 @@ class Completion(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"completed": True}]})
 
     completed: StrictBool = True
+    due_date: CalendarDate | None = Field(
+        None, description="The one you saw, of a task that recurs: what was completed already is not completed again"
+    )
 
 
 class RecurrenceRead(ResponseModel):

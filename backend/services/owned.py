@@ -64,16 +64,16 @@ class OwnedTable:
         self._columns = columns = metadata.tables[str(model.__tablename__)].c
         self._table = columns.id.table
         computed = {"version": columns.revision, **(computed or {})}
-        self._read = [computed[name].label(name) if name in computed else columns[name] for name in read.model_fields]
+        self.read = [computed[name].label(name) if name in computed else columns[name] for name in read.model_fields]
         self._current: Expressions = dict(columns)
         self._id = bindparam("id", type_=columns.id.type)
         self.missing = missing
         self.page = lru_cache(maxsize=None)(self._page)
         self.insert = lru_cache(maxsize=1_000)(self._insert)
         self.change = lru_cache(maxsize=1_000)(self._change)
-        self.get = Statement(select(*self._read).where(*self._live()))
+        self.get = Statement(select(*self.read).where(*self._live()))
         self.find = Statement(
-            select(*self._read, columns.deleted_at.is_not(None).label("trashed")).where(
+            select(*self.read, columns.deleted_at.is_not(None).label("trashed")).where(
                 columns.user_id == OWNER, columns.id == self._id
             )
         )
@@ -109,7 +109,7 @@ class OwnedTable:
     def _page(self, equal: frozenset[str], *, resumed: bool) -> Statement:
         c = self._columns
         matching = [c[field] == self._new(field) for field in sorted(equal)]
-        query = select(*self._read).where(c.user_id == OWNER, c.deleted_at.is_(None), *matching)
+        query = select(*self.read).where(c.user_id == OWNER, c.deleted_at.is_(None), *matching)
         return newest_first(self._table, query, resumed=resumed)
 
     def _insert(self, fields: frozenset[str]) -> Statement:
@@ -129,21 +129,21 @@ class OwnedTable:
             .from_select(list(values), select(*values.values()).select_from(revision), include_defaults=False)
             .add_cte(revision)
             .on_conflict_do_nothing(index_elements=["user_id", "id"])
-            .returning(*self._read)
+            .returning(*self.read)
         )
 
     def _change(self, fields: frozenset[str]) -> Statement:
         """Touches no row when nothing would be different: an unchanged object keeps its version."""
         new = self._named(fields)
-        return self._write(self.stored(new, self._current), self._differs(new))
+        return self.write(self.stored(new, self._current), self._differs(new))
 
     def _differs(self, new: Expressions) -> ColumnElement[bool]:
         return or_(*(self._columns[field].is_distinct_from(value) for field, value in new.items()))
 
     def _trash(self) -> Statement:
-        return self._write({"deleted_at": func.now()})
+        return self.write({"deleted_at": func.now()})
 
-    def _write(self, values: Expressions, *conditions: ColumnElement[bool], along: Along | None = None) -> Statement:
+    def write(self, values: Expressions, *conditions: ColumnElement[bool], along: Along | None = None) -> Statement:
         target = [*self._live(), self._expected(), *conditions]
         # Only a write that finds its row takes a revision: a refused one, unless it lost a race, leaves all as it was.
         revision = next_revision(exists(select(1).where(*target)))
@@ -152,7 +152,7 @@ class OwnedTable:
             .where(*target, revision.c.revision.is_not(None))
             .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
             .add_cte(revision, *(along(revision) if along else ()))
-            .returning(*self._read)
+            .returning(*self.read)
         )
 
 
@@ -183,7 +183,7 @@ class OwnedRows:
         """Newest first: up to `limit` rows after a position, of those whose fields equal the given values."""
         equal = equal or {}
         statement = self._table.page(frozenset(equal), resumed=after is not None)
-        return await fetch_page(self._lane, statement, {"owner": self._owner, **_named_new(equal)}, limit, after)
+        return await fetch_page(self._lane, statement, {"owner": self._owner, **named_new(equal)}, limit, after)
 
     async def get(self, row_id: UUID) -> Row:
         """The row. Raises the resource's `NotFound`."""
@@ -197,7 +197,7 @@ class OwnedRows:
 
         Raises `IdInTrash` when that first result has been deleted since.
         """
-        values = {"owner": self._owner, "id": row_id, **_named_new(fields)}
+        values = {"owner": self._owner, "id": row_id, **named_new(fields)}
         row = await self._lane.fetch_one(self._table.insert(frozenset(fields)), values)
         if row is not None:
             return row, True
@@ -210,29 +210,26 @@ class OwnedRows:
             raise IdInTrash
         return found, False
 
-    async def change(
-        self, row_id: UUID, fields: Mapping[str, Any], expected: Expected = None, statement: Statement | None = None
-    ) -> tuple[Row, bool]:
-        """The row after the change, and whether anything is different now. `statement` is how, if not as usual.
+    async def change(self, row_id: UUID, fields: Mapping[str, Any], expected: Expected = None) -> tuple[Row, bool]:
+        """The row after the change, and whether anything is different now.
 
         Raises the resource's `NotFound`, and `PreconditionFailed` when it has another version than expected.
         """
         if fields:
-            statement = statement or self._table.change(frozenset(fields))
-            row = await self._write(statement, row_id, expected, _named_new(fields))
+            statement = self._table.change(frozenset(fields))
+            row = await self.write(statement, row_id, expected, named_new(fields))
             if row is not None:
                 return row, True
         return await self._unwritten(row_id, expected), False
 
     async def trash(self, row_id: UUID, expected: Expected = None) -> None:
         """Put the row into the trash. Raises as `change` does."""
-        if await self._write(self._table.trash, row_id, expected, {}) is None:
+        if await self.write(self._table.trash, row_id, expected, {}) is None:
             await self._unwritten(row_id, expected)
             raise self._table.missing
 
-    async def _write(
-        self, statement: Statement, row_id: UUID, expected: Expected, new: Mapping[str, Any]
-    ) -> Row | None:
+    async def write(self, statement: Statement, row_id: UUID, expected: Expected, new: Mapping[str, Any]) -> Row | None:
+        """What the statement answers: the row, if it was there to be written."""
         versions = None if expected is None else [str(version) for version in expected]
         return await self._lane.fetch_one(statement, {"owner": self._owner, "id": row_id, "expected": versions, **new})
 
@@ -243,5 +240,6 @@ class OwnedRows:
         return row
 
 
-def _named_new(fields: Mapping[str, Any]) -> dict[str, Any]:
+def named_new(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of fields as the statements take them."""
     return {f"new_{field}": value for field, value in fields.items()}

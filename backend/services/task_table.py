@@ -1,5 +1,6 @@
 """The statements of tasks, which hang together: what is done to one is done to its subtasks."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -81,33 +82,34 @@ class TaskTable(OwnedTable):
         new = self._named(fields)
         once = _T.recurrence_rule.is_(None)
         done = {"completed_at": func.now()}
-        return self._write(
+        return self.write(
             self.stored(new, self._current),
             self._differs(new),
             once,
-            along=lambda revision: [self._subtasks(revision, done, _T.completed_at.is_(None))],
+            along=lambda revision: [write_subtasks(revision, subtasks_of(self._id), done, _T.completed_at.is_(None))],
         )
 
     def _trash(self) -> Statement:
         """With all its subtasks that are not in the trash already: they come back together."""
         trashed = {"deleted_at": func.now(), "trashed_with": self._id}
-        return self._write(trashed, along=lambda revision: [self._subtasks(revision, trashed)])
+        return self.write(trashed, along=lambda revision: [write_subtasks(revision, subtasks_of(self._id), trashed)])
 
-    def _subtasks(self, revision: CTE, values: dict[str, Any], *conditions: ColumnElement[bool]) -> CTE:
-        found = subtasks_of(self._id)
-        return (
-            update(self._table)
-            .where(
-                _T.user_id == OWNER,
-                _T.id.in_(select(found.c.id)),
-                _T.deleted_at.is_(None),
-                revision.c.revision.is_not(None),
-                *conditions,
-            )
-            .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
-            .returning(_T.id)
-            .cte("subtasks_written")
+
+def write_subtasks(revision: CTE, found: CTE, values: Mapping[str, Any], *conditions: ColumnElement[bool]) -> CTE:
+    """Those of the subtasks that meet the conditions get the values, with the revision of the whole statement."""
+    return (
+        update(_T.id.table)
+        .where(
+            _T.user_id == OWNER,
+            _T.id.in_(select(found.c.id)),
+            _T.deleted_at.is_(None),
+            revision.c.revision.is_not(None),
+            *conditions,
         )
+        .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
+        .returning(_T.id)
+        .cte("subtasks_written")
+    )
 
 
 def subtasks_of(task: ColumnElement[Any]) -> CTE:

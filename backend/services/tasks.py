@@ -17,7 +17,8 @@ from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected
 from backend.domain.recurrence_rule import InvalidRule, parse
 from backend.schemas.tasks import TaskChanges, TaskCreate
-from backend.services.owned import OwnedRows
+from backend.services.occurrences import OccurrenceService
+from backend.services.owned import OwnedRows, named_new
 from backend.services.task_places import explain
 from backend.services.task_table import TASKS
 
@@ -39,6 +40,7 @@ class TaskService:
         self._lane = lane
         self._owner = owner
         self._tasks = OwnedRows(TASKS, lane, owner)
+        self._occurrences = OccurrenceService(lane, owner)
 
     async def list(self, limit: int, after: Position | None, equal: Mapping[str, Any]) -> Page:
         """A page of the tasks, newest first."""
@@ -75,18 +77,39 @@ class TaskService:
         fields = changes.model_dump()
         if "recurrence" in fields:
             fields |= await self._recurring(task_id, fields.pop("recurrence"), fields)
-        completes = fields.get("completed") is True
+        if fields.get("completed") is True:
+            return await self._complete(task_id, fields, expected)
         try:
-            row, changed = await self._tasks.change(
-                task_id, fields, expected, TASKS.complete(frozenset(fields)) if completes else None
-            )
+            row, changed = await self._tasks.change(task_id, fields, expected)
         except asyncpg.CheckViolationError as error:
             raise _refusal(error) from error
         if changed:
+            log.info("task.updated", task_id=str(task_id), fields=sorted(fields))
+        return row
+
+    async def complete(self, task_id: UUID, expected: Expected, seen: date | None = None) -> Row:
+        """The task, completed with its open subtasks; one that recurs is due the next time. Raises as `change` does,
+        or `OtherOccurrence` when it is due on another day than was seen.
+        """
+        return await self._complete(task_id, {"completed": True}, expected, seen)
+
+    async def _complete(
+        self, task_id: UUID, fields: Mapping[str, Any], expected: Expected, seen: date | None = None
+    ) -> Row:
+        try:
+            row = await self._tasks.write(TASKS.complete(frozenset(fields)), task_id, expected, named_new(fields))
+        except asyncpg.CheckViolationError as error:
+            raise _refusal(error) from error
+        if row is not None:
             # Both are the instant of the one statement that completed it.
             completed_now = row["completed_at"] == row["updated_at"]
             log.info("task.completed" if completed_now else "task.updated", task_id=str(task_id), fields=sorted(fields))
-        return row
+            return row
+        others = {name: value for name, value in fields.items() if name != "completed"}
+        if others:
+            changed, _ = await self._tasks.change(task_id, others, expected)
+            expected = None if expected is None else (changed["version"],)
+        return await self._occurrences.complete(task_id, expected, seen)
 
     async def trash(self, task_id: UUID, expected: Expected) -> None:
         """Put the task into the trash, with its subtasks. Raises `TaskNotFound` or `PreconditionFailed`."""

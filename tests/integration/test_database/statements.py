@@ -193,6 +193,7 @@ PAGES = [
 ]
 """The first page and one half-way down, of all, of the completed and of the open."""
 
+
 def _needed_for(name: str) -> Mapping[str, Any]:
     """What has to be sent with a field."""
     if name in {"recurrence", "due_time"}:

@@ -11,6 +11,7 @@ from backend.api.openapi import operation_id, phase2_operation_id, problems
 from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
+from backend.services.occurrences import OtherOccurrence
 from backend.services.owned import IdInTrash
 from backend.services.task_table import TaskNotFound
 from backend.services.tasks import TaskService
@@ -52,12 +53,21 @@ async def update_task(tasks: Tasks, task_id: PathId, body: TaskChanges, expected
     return one(await tasks.change(task_id, body, expected))
 
 
-@tasks.patch("/{task_id}/complete", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
+@tasks.patch(
+    "/{task_id}/complete",
+    response_model=TaskRead,
+    responses=problems(400, 401, 403, TaskNotFound, 412, OtherOccurrence),
+)
 async def complete_task(
     tasks: Tasks, task_id: PathId, expected: IfMatch, body: Annotated[Completion, Body(default_factory=Completion)]
 ) -> Response:
-    """Complete a task, or open it again. An empty body completes; saying it twice is the same as saying it once."""
-    return one(await tasks.change(task_id, TaskChanges(completed=body.completed), expected))
+    """Complete a task, or open it again. An empty body completes; saying it twice is the same as saying it once.
+
+    One that recurs is due the next time: send the `due_date` that you saw to be able to say it twice.
+    """
+    if body.completed:
+        return one(await tasks.complete(task_id, expected, body.due_date))
+    return one(await tasks.change(task_id, TaskChanges(completed=False), expected))
 
 
 @tasks.delete("/{task_id}", status_code=204, responses=problems(400, 401, 403, TaskNotFound, 412))

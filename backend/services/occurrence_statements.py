@@ -1,0 +1,156 @@
+"""The statements of recurring tasks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Date, bindparam, cast, exists, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, insert
+from sqlalchemy.types import Integer, Text, Time
+
+from backend.database.fast_lane import Statement
+from backend.models.base import metadata
+from backend.services.listing import Listing
+from backend.services.owned import OWNER, Expressions
+from backend.services.task_table import TASKS, TaskTable, subtasks_of, write_subtasks
+
+_T = metadata.tables["tasks"].c
+_O = metadata.tables["task_occurrences"].c
+_USERS = metadata.tables["users"].c
+_ID = bindparam("id", type_=_T.id.type)
+
+COMPLETED = Listing(
+    _O.id.table,
+    [_O.id, _O.task_id, _O.due_date, _O.due_time, _O.time_zone, _O.completed_at, _O.created_at],
+    _O.task_id == bindparam("task", type_=_O.task_id.type),
+    _O.deleted_at.is_(None),
+)
+"""What was done of a task."""
+
+COMPLETED_ON = Statement(
+    select(_O.id)
+    .where(
+        _O.user_id == OWNER,
+        _O.task_id == _ID,
+        _O.deleted_at.is_(None),
+        _O.due_date == bindparam("due_date", type_=Date()),
+    )
+    .limit(1)
+)
+"""An occurrence of a task that was due on a day."""
+
+STATE = Statement(
+    select(
+        *TASKS.read,
+        _T.recurrence_rule,
+        _T.recurrence_anchor,
+        _T.recurrence_start,
+        _T.recurrence_taken,
+        _USERS.time_zone.label("viewer_zone"),
+    )
+    .join(_USERS.id.table, _USERS.id == _T.user_id)
+    .where(_T.user_id == OWNER, _T.id == _ID, _T.deleted_at.is_(None))
+)
+"""The task, with what tells when it is due next."""
+
+
+def _new(*names: str) -> Expressions:
+    return {name: bindparam(f"new_{name}", type_=_T[name].type) for name in names}
+
+
+def _recorded(revision: CTE, subtasks: CTE) -> CTE:
+    """The occurrence that is completed, with what undoing it brings back."""
+    done = select(func.jsonb_object_agg(cast(_T.id, Text), _T.completed_at)).where(
+        _T.user_id == OWNER, _T.id.in_(select(subtasks.c.id)), _T.completed_at.is_not(None)
+    )
+    task = _T.id.table.alias("done")
+    fields = ("due_date", "due_time", "time_zone", "reminders", "recurrence_taken")
+    previous = func.jsonb_build_object(
+        *(part for name in fields for part in (literal(name), task.c[name])),
+        literal("subtasks"),
+        func.coalesce(done.scalar_subquery(), literal("{}").cast(JSONB)),
+    )
+    values: dict[str, ColumnElement[Any]] = {
+        "user_id": OWNER,
+        "id": bindparam("occurrence", type_=_O.id.type),
+        "revision": revision.c.revision,
+        "task_id": task.c.id,
+        **{name: task.c[name] for name in ("due_date", "due_time", "time_zone")},
+        "completed_at": func.now(),
+        "previous": previous,
+    }
+    query = select(*values.values()).where(task.c.user_id == OWNER, task.c.id == _ID, revision.c.revision.is_not(None))
+    return insert(_O.id.table).from_select(list(values), query, include_defaults=False).returning(_O.id).cte("recorded")
+
+
+def _completing(table: TaskTable) -> Statement:
+    """On to the next occurrence: what was completed of the subtasks is open again."""
+    subtasks = subtasks_of(_ID)
+
+    def along(revision: CTE) -> Sequence[CTE]:
+        reopened = write_subtasks(revision, subtasks, {"completed_at": None}, _T.completed_at.is_not(None))
+        return [_recorded(revision, subtasks), reopened]
+
+    return table.write(_new("due_date", "recurrence_taken", "reminders"), _T.completed_at.is_(None), along=along)
+
+
+def _completing_the_last(table: TaskTable) -> Statement:
+    """There is no next one: the task is completed, and with it what is open of its subtasks."""
+    subtasks = subtasks_of(_ID)
+    done: Expressions = {"completed_at": func.now()}
+
+    def along(revision: CTE) -> Sequence[CTE]:
+        return [
+            _recorded(revision, subtasks),
+            write_subtasks(revision, subtasks, done, _T.completed_at.is_(None)),
+        ]
+
+    return table.write({**done, **_new("recurrence_taken")}, _T.completed_at.is_(None), along=along)
+
+
+def _undoing(table: TaskTable) -> Statement:
+    latest = (
+        select(_O.id, _O.previous)
+        .where(_O.user_id == OWNER, _O.task_id == _ID, _O.deleted_at.is_(None))
+        .order_by(_O.created_at.desc(), _O.id.desc())
+        .limit(1)
+        .cte("latest")
+    )
+
+    def before(name: str, kind: Any) -> ColumnElement[Any]:
+        return cast(select(latest.c.previous[name].astext).scalar_subquery(), kind)
+
+    texts = func.jsonb_array_elements_text(latest.c.previous["reminders"]).table_valued("value").lateral("texts")
+    values: Expressions = {
+        "due_date": before("due_date", Date()),
+        "due_time": before("due_time", Time()),
+        "time_zone": before("time_zone", Text()),
+        "recurrence_taken": before("recurrence_taken", Integer()),
+        "reminders": func.array(
+            select(cast(texts.c.value, Text)).select_from(latest.join(texts, literal(True))).scalar_subquery()
+        ),
+        "completed_at": null(),
+    }
+
+    def along(revision: CTE) -> Sequence[CTE]:
+        undone = (
+            update(_O.id.table)
+            .where(_O.user_id == OWNER, _O.id == latest.c.id, revision.c.revision.is_not(None))
+            .values(deleted_at=func.now(), revision=revision.c.revision, updated_at=func.now())
+            .returning(_O.id)
+            .cte("undone")
+        )
+        each = func.jsonb_each_text(latest.c.previous["subtasks"]).table_valued("key", "value").lateral("each")
+        done = select(
+            cast(each.c.key, _T.id.type).label("id"), cast(each.c.value, TIMESTAMP(timezone=True)).label("at")
+        )
+        done_before = done.select_from(latest.join(each, literal(True))).cte("done_before")
+        at = select(done_before.c.at).where(done_before.c.id == _T.id).scalar_subquery()
+        return [undone, write_subtasks(revision, done_before, {"completed_at": at}, _T.completed_at.is_(None))]
+
+    return table.write(values, exists(select(1).select_from(latest)), along=along)
+
+
+COMPLETE = _completing(TASKS)
+LAST = _completing_the_last(TASKS)
+SKIP = TASKS.write(_new("due_date", "recurrence_taken", "reminders"), _T.completed_at.is_(None))
+UNDO = _undoing(TASKS)

@@ -1,0 +1,170 @@
+"""Recurring tasks: completing one records what was done and moves it on."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.factories.clients import Client
+from tests.integration.test_api.answers import TASKS, answered, problem
+
+type Json = dict[str, Any]
+
+TODAY = datetime.now(UTC).date()
+DAILY = {"rule": "FREQ=DAILY"}
+
+
+async def make(client: Client, due: date, **fields: Any) -> Json:
+    sent = {"title": "Water the plants", "due_date": str(due), "recurrence": DAILY, **fields}
+    task: Json = answered(await client.post(TASKS, json=sent), 201)
+    return task
+
+
+async def post(client: Client, task: Json, what: str) -> Json:
+    changed: Json = answered(await client.post(f"{TASKS}/{task['id']}/{what}"))
+    return changed
+
+
+async def complete(client: Client, task: Json, **body: Any) -> Json:
+    changed: Json = answered(await client.patch(f"{TASKS}/{task['id']}/complete", json=body))
+    return changed
+
+
+async def occurrences(client: Client, task: Json) -> list[Json]:
+    listed: list[Json] = answered(await client.get(f"{TASKS}/{task['id']}/occurrences"))
+    return listed
+
+
+async def test_completing_moves_on_and_records_what_was_done(owner: Client) -> None:
+    task = await make(owner, TODAY, due_time="09:00", time_zone="Europe/Berlin")
+
+    moved = await complete(owner, task)
+
+    assert (moved["completed"], moved["completed_at"]) == (False, None)
+    assert moved["due_date"] > str(TODAY)
+    assert moved["due_time"] == "09:00:00"
+    assert moved["version"] == task["version"] + 1
+    (done,) = await occurrences(owner, task)
+    assert (done["due_date"], done["due_time"], done["time_zone"]) == (str(TODAY), "09:00:00", "Europe/Berlin")
+
+
+async def test_what_was_missed_for_a_month_does_not_come_back_in_the_past(owner: Client) -> None:
+    task = await make(owner, TODAY - timedelta(days=31), recurrence={"rule": "FREQ=WEEKLY"})
+
+    moved = await complete(owner, task)
+
+    assert str(TODAY) < moved["due_date"] <= str(TODAY + timedelta(days=7))
+    assert date.fromisoformat(moved["due_date"]).weekday() == (TODAY - timedelta(days=31)).weekday()
+
+
+async def test_the_day_of_completion_is_the_viewers(owner: Client) -> None:
+    answered(await owner.patch("/api/v1/users/me", json={"time_zone": "Pacific/Kiritimati"}))
+    task = await make(owner, TODAY - timedelta(days=9), recurrence={"rule": "FREQ=DAILY", "anchor": "completion"})
+
+    moved = await complete(owner, task)
+
+    there = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
+    assert moved["due_date"] == str(there + timedelta(days=1))
+
+
+async def test_monthly_on_the_31st_comes_back_to_the_31st(owner: Client) -> None:
+    task = await make(owner, date(2031, 1, 31), recurrence={"rule": "FREQ=MONTHLY"})
+
+    dues = [(await complete(owner, task))["due_date"] for _ in range(3)]
+
+    assert dues == ["2031-02-28", "2031-03-31", "2031-04-30"]
+
+
+async def test_saying_it_twice_with_the_day_that_was_seen_completes_once(owner: Client) -> None:
+    task = await make(owner, TODAY)
+
+    moved = await complete(owner, task, due_date=str(TODAY))
+    assert await complete(owner, task, due_date=str(TODAY)) == moved
+    assert len(await occurrences(owner, task)) == 1
+    reply = await owner.patch(f"{TASKS}/{task['id']}/complete", json={"due_date": "2020-01-01"})
+    problem(reply, 409, "other_occurrence")
+
+
+async def test_two_who_complete_it_at_once_complete_it_once(owner: Client) -> None:
+    task = await make(owner, TODAY)
+
+    await asyncio.gather(*(complete(owner, task, due_date=str(TODAY)) for _ in range(8)))
+
+    assert len(await occurrences(owner, task)) == 1
+
+
+async def test_undo_brings_back_the_due_the_reminders_and_the_subtasks(owner: Client) -> None:
+    instant = f"{TODAY}T07:00:00Z"
+    task = await make(owner, TODAY, reminders=["PT15M", instant])
+    done = answered(
+        await owner.post(TASKS, json={"title": "Fetch water", "parent_id": task["id"], "completed": True}), 201
+    )
+    still_open = answered(await owner.post(TASKS, json={"title": "Pour", "parent_id": task["id"]}), 201)
+
+    moved = await complete(owner, task)
+    assert moved["reminders"] == ["PT15M", instant.replace(str(TODAY), moved["due_date"])]
+    assert not answered(await owner.get(f"{TASKS}/{done['id']}"))["completed"]
+
+    undone = await post(owner, task, "undo")
+
+    assert (undone["due_date"], undone["reminders"]) == (str(TODAY), ["PT15M", instant])
+    assert undone["version"] == moved["version"] + 1
+    seen = answered(await owner.get(f"{TASKS}/{done['id']}"))
+    assert (seen["completed"], seen["completed_at"]) == (True, done["completed_at"])
+    assert not answered(await owner.get(f"{TASKS}/{still_open['id']}"))["completed"]
+    assert await occurrences(owner, task) == []
+    problem(await owner.post(f"{TASKS}/{task['id']}/undo"), 409, "nothing_to_undo")
+
+
+async def test_the_last_occurrence_completes_the_task_and_its_subtasks(owner: Client) -> None:
+    task = await make(owner, TODAY, recurrence={"rule": "FREQ=DAILY;COUNT=2"})
+    child = answered(await owner.post(TASKS, json={"title": "Fetch water", "parent_id": task["id"]}), 201)
+    await complete(owner, task)
+    problem(await owner.post(f"{TASKS}/{task['id']}/skip"), 409, "series_over")
+
+    over = await complete(owner, task)
+
+    assert over["completed"]
+    assert answered(await owner.get(f"{TASKS}/{child['id']}"))["completed"]
+    assert len(await occurrences(owner, task)) == 2
+    assert await complete(owner, task) == over
+    problem(await owner.post(f"{TASKS}/{task['id']}/skip"), 409, "not_recurring")
+
+    undone = await post(owner, task, "undo")
+    assert (undone["completed"], undone["due_date"]) == (False, over["due_date"])
+
+
+async def test_skipping_moves_on_and_records_nothing(owner: Client) -> None:
+    task = await make(owner, TODAY)
+
+    skipped = await post(owner, task, "skip")
+
+    assert skipped["due_date"] == str(TODAY + timedelta(days=1))
+    assert await occurrences(owner, task) == []
+
+
+async def test_a_change_of_other_fields_may_complete_it_too(owner: Client) -> None:
+    task = await make(owner, TODAY)
+
+    changed = answered(await owner.patch(f"{TASKS}/{task['id']}", json={"completed": True, "title": "Feed the cat"}))
+
+    assert (changed["title"], changed["completed"]) == ("Feed the cat", False)
+    assert changed["due_date"] > str(TODAY)
+
+
+async def test_if_match_is_asked_of_every_step(owner: Client) -> None:
+    task = await make(owner, TODAY)
+    await complete(owner, task)
+    stale = {"If-Match": f'"{task["version"]}"'}
+
+    for what in ("skip", "undo"):
+        problem(await owner.post(f"{TASKS}/{task['id']}/{what}", headers=stale), 412, "version_mismatch")
+    problem(await owner.patch(f"{TASKS}/{task['id']}/complete", headers=stale), 412, "version_mismatch")
+
+
+async def test_occurrences_of_nobodys_task_are_not_there(owner: Client, stranger: Client) -> None:
+    task = await make(stranger, TODAY)
+
+    problem(await owner.get(f"{TASKS}/{task['id']}/occurrences"), 404, "task_not_found")
+    for what in ("skip", "undo"):
+        problem(await owner.post(f"{TASKS}/{task['id']}/{what}"), 404, "task_not_found")
