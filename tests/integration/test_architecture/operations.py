@@ -78,6 +78,14 @@ async def _signed_in(client: Client) -> str:
     return str(claims["sid"])
 
 
+async def _recurring(client: Client) -> str:
+    """A task of the client's that recurs and was done once."""
+    body = {"title": f"Feed the fish {CANARY}", "due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
+    task_id = await _made_at("/api/v1/users/me/tasks", body)(client)
+    assert (await client.patch(f"/api/v1/users/me/tasks/{task_id}/complete")).status_code == 200
+    return task_id
+
+
 async def _trashed(client: Client) -> str:
     """A task in the trash of the client's."""
     task_id = await _made_at("/api/v1/users/me/tasks", {"title": f"Mow the lawn {CANARY}"})(client)
@@ -97,6 +105,7 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
         "session_id": _signed_in,
         "token_id": _made_at("/api/v1/auth/tokens", {"name": f"Backup {CANARY}", "scopes": ["tasks:read"]}),
         "trashed_id": _trashed,
+        "recurring_task_id": _recurring,
         "path": _asset,
     },
 )
@@ -113,6 +122,9 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "update_task": lambda _: {"json": {"description": f"Twice {CANARY}", "due_date": "2027-03-01"}},
         "complete_task": lambda _: {"json": {"completed": True}},
         "delete_task": lambda _: {},
+        "list_occurrences": lambda _: {},
+        "skip_occurrence": lambda _: {},
+        "undo_occurrence": lambda _: {},
         "list_trash": lambda _: {},
         "restore": lambda _: {},
         "purge": lambda _: {},

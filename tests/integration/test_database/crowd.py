@@ -63,6 +63,10 @@ INDEXES = """
     SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
     WHERE indrelid = 'tasks'::regclass AND NOT indisunique
 """
+OCCURRENCES_OF = """
+    INSERT INTO task_occurrences (user_id, id, revision, task_id, due_date, completed_at, previous, created_at)
+    SELECT user_id, uuidv7(), 1, id, '2027-03-01', created_at, '{}', created_at FROM tasks WHERE user_id = $1
+"""
 SESSIONS_OF = """
     INSERT INTO sessions (user_id, id, family_key, token_hash, idle_expires_at, expires_at, revoked_at)
     SELECT $1, uuidv7(), '\\x00', '\\x00', now(), now(), now() FROM generate_series(1, 100000)
@@ -140,6 +144,7 @@ async def fill(url: str) -> None:
         await connection.execute(USERS, list(OWNERS.values()), PASSWORD_HASH)
         for case, owner in OWNERS.items():
             await connection.execute(TASKS_OF, owner, case == "few completed")
+        await connection.execute(OCCURRENCES_OF, OWNERS["few open"])
         await connection.execute(SESSIONS_OF, OWNERS["few open"])
         await connection.execute(AUDITED, OWNERS["few open"])
         await connection.execute(REVOCATIONS)

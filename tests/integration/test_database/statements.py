@@ -15,6 +15,10 @@ HERE = "tests/integration/test_database/statements.py"
 
 TASK_READ = "select tasks: tasks_pkey"
 TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
+TREE_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx"
+TASK_STATE = "select tasks, select users: tasks_pkey, users_pkey"
+ZONE = "select users: users_pkey"
+"""Of the viewer, by which a trigger tells when a task is overdue."""
 
 AUDITED = {"insert audit_log", "lock users: users_pkey"}
 SESSION_ENDED = {
@@ -69,11 +73,12 @@ STATEMENTS: Mapping[str, set[str]] = {
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",
         TASK_READ,
+        ZONE,
     },
-    "put_task": {TASK_WRITTEN, TASK_READ},
-    "update_task": {TASK_WRITTEN, TASK_READ},
-    "complete_task": {TASK_WRITTEN, TASK_READ},
-    "delete_task": {TASK_WRITTEN, TASK_READ},
+    "put_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
+    "update_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
+    "complete_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, TASK_STATE},
+    "delete_task": {TREE_WRITTEN, TASK_READ},
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,
@@ -216,6 +221,9 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "create_task": [
         Variant(201, lambda _: {"json": {**CHANGES, "id": str(uuid7())}}),
         Variant(200, lambda member: {"json": {"title": "Again", "id": str(member.places.task_id)}}),
+        Variant(201, lambda member: {"json": {"title": "Below", "parent_id": str(member.places.task_id)}}),
+        Variant(400, lambda _: {"json": {"title": "Nowhere", "parent_id": str(uuid7())}}),
+        Variant(400, lambda _: {"json": {"title": "Nowhere", "project_id": str(uuid7())}}),
         Variant(409, lambda member: {"json": {"title": "Again", "id": str(member.places.trashed_id)}}),
     ],
     "update_task": CHANGING,
@@ -223,9 +231,16 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "complete_task": [
         Variant(200),
         Variant(200, lambda _: {"json": {"completed": False}}),
+        Variant(200, lambda _: {"json": {"due_date": "2027-03-01"}}),
         Variant(404, ids=_nowhere),
         Variant(412, lambda _: {"headers": MISMATCH}),
     ],
+    "list_occurrences": [Variant(404, ids=_nowhere), _page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
+    "skip_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "undo_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "list_trash": [_page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
+    "restore": [Variant(404, ids=_nowhere)],
+    "purge": [Variant(404, ids=_nowhere)],
     "delete_task": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
     "delete_me": [Variant(403, lambda _: {"json": {"password": "a wrong guess"}})],
     "update_me": [

@@ -19,27 +19,27 @@ from backend.services.task_table import TaskNotFound
 Occurrences = Annotated[OccurrenceService, Depends(owned(OccurrenceService))]
 
 router = APIRouter(
-    prefix="/api/v1/users/{user_id}/tasks/{task_id}", tags=["Tasks"], dependencies=[Depends(scoped("tasks"))]
+    prefix="/api/v1/users/{user_id}/tasks/{recurring_task_id}", tags=["Tasks"], dependencies=[Depends(scoped("tasks"))]
 )
 
 
 @router.get("/occurrences", response_model=list[OccurrenceRead], responses=problems(400, 401, 403, TaskNotFound))
 async def list_occurrences(
-    request: Request, occurrences: Occurrences, task_id: PathId, query: Annotated[PageQuery, Query()]
+    request: Request, occurrences: Occurrences, recurring_task_id: PathId, query: Annotated[PageQuery, Query()]
 ) -> Response:
     """List when a recurring task was done, the latest first."""
-    return many(request, await occurrences.list(task_id, query.limit, query.position()))
+    return many(request, await occurrences.list(recurring_task_id, query.limit, query.position()))
 
 
 @router.post(
     "/skip", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound, 412, NotRecurring, SeriesOver)
 )
-async def skip_occurrence(occurrences: Occurrences, task_id: PathId, expected: IfMatch) -> Response:
+async def skip_occurrence(occurrences: Occurrences, recurring_task_id: PathId, expected: IfMatch) -> Response:
     """Have a recurring task be due the next time without its having been done."""
-    return one(await occurrences.skip(task_id, expected))
+    return one(await occurrences.skip(recurring_task_id, expected))
 
 
 @router.post("/undo", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound, 412, NothingToUndo))
-async def undo_occurrence(occurrences: Occurrences, task_id: PathId, expected: IfMatch) -> Response:
+async def undo_occurrence(occurrences: Occurrences, recurring_task_id: PathId, expected: IfMatch) -> Response:
     """Take back that the latest occurrence was done: the task is due when it was, with its reminders and subtasks."""
-    return one(await occurrences.undo(task_id, expected))
+    return one(await occurrences.undo(recurring_task_id, expected))
