@@ -109,9 +109,11 @@ def settings_of_environment() -> Settings:
 
 
 def _fault(fault: ErrorDetails) -> str:
-    name, *path = map(str, fault["loc"])
     sentence = _SENTENCES.get(fault["type"])
     message = sentence.format_map(fault.get("ctx", {})) if sentence else fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message  # of settings that cannot be together: it names them
+    name, *path = map(str, fault["loc"])
     if name.upper() in message:
         return message
     where = ".".join(path)

@@ -6,8 +6,12 @@ what Python does with `fold=0` (PEP 495).
 """
 
 import datetime as dt
+import zoneinfo
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
+
+# Zones are those of the tzdata package, pinned like all else: an operating system's may be years behind.
+zoneinfo.reset_tzpath(())
 
 _DAY = dt.timedelta(days=1)
 _MIDNIGHT = dt.time()

@@ -29,12 +29,17 @@ if TYPE_CHECKING:
 
 type Anchor = Literal["due", "completion"]
 
-EARLIEST = dt.date(1900, 1, 1)
+EARLIEST = dt.date(1970, 1, 1)
 LATEST = dt.date(9999, 12, 30)
-PERIODS: dict[Frequency, int] = {"DAILY": 4_000, "WEEKLY": 1_000, "MONTHLY": 600, "YEARLY": 100}
-"""How many days, weeks, months or years of the series are looked at for one answer; COUNT adds as many as it says.
-A rule that has no day in so many is over. 29 February on a Monday, the rarest that anyone asked for, is found.
+
+PERIODS: dict[Frequency, int] = {"DAILY": 3_000, "WEEKLY": 1_000, "MONTHLY": 500, "YEARLY": 60}
+"""How many days, weeks, months or years of a series are looked at for one answer; COUNT, which is counted from the
+start, adds as many as it says. A series that has no day in so many is over. 29 February on a Monday is found.
 """
+HORIZON = 40_000
+"""How many days ahead are looked at where a large INTERVAL would lead further. A thousand months are found."""
+
+_DAYS: dict[Frequency, int] = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,10 @@ def next_due(
 
 def occurrences(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
     """The dates after a day of the series that began on `start`, in order, up to COUNT; UNTIL is not looked at."""
+    later = _matches(rule, start, after)
     if rule.count is None:
-        dates = _matches(rule, start, after)
-    else:
-        # They can only be counted from the first, which is the start.
-        dates = islice(chain((start,), _matches(rule, start, start)), rule.count)
-    return (date for date in dates if date > after)
+        return later
+    return (date for date in islice(chain((start,), later), rule.count) if date > after)
 
 
 def _after_completion(rule: Rule, due: Due, day: dt.date, zone: str, taken: int) -> Due | None:
@@ -123,10 +126,10 @@ def _ended(rule: Rule, due: Due, zone: str) -> bool:
 
 
 def _matches(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
-    """The dates that the rule matches, in order, from `start` and after `after`, as far as we look."""
-    periods = PERIODS[rule.frequency] + (rule.count or 0)
-    first = _beginning(rule, start, near=start if rule.count else after)
-    found = iter(_series(rule, start, first, CountedStep(rule.interval, periods)))
+    """The dates that the rule matches, in order, as far as we look: after `after`, or all if they are to be counted."""
+    since = start if rule.count else max(start, after)
+    first = _beginning(rule, start, near=since)
+    found = iter(_series(rule, start, first, CountedStep(rule.interval, _periods(rule, after - first))))
     with suppress(LookedFarEnough):
         for moment in found:
             date = moment.date()
@@ -134,7 +137,7 @@ def _matches(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
                 date = date.replace(day=min(start.day, monthrange(date.year, date.month)[1]))
             if date > LATEST:
                 return
-            if date >= start and date > after:
+            if date > since and _in_week(rule, date):
                 yield date
 
 
@@ -157,7 +160,6 @@ def _series(rule: Rule, start: dt.date, first: dt.date, step: "CountedStep") -> 
         interval=step,
         wkst=rule.week_start,
         bymonth=months or None,
-        byweekno=rule.by_week_number or None,
         byyearday=rule.by_year_day or None,
         bymonthday=1 if _day_is_implied(rule) else rule.by_month_day or None,
         byweekday=days or None,
@@ -177,6 +179,24 @@ def _beginning(rule: Rule, start: dt.date, near: dt.date) -> dt.date:
     months = rule.interval * (12 if yearly else 1)
     month += max(0, near.year * 12 + near.month - 1 - month) // months * months
     return dt.date(month // 12, month % 12 + 1, 1)
+
+
+def _periods(rule: Rule, passed: dt.timedelta) -> int:
+    """How many periods to look at when so much time of the series is already over."""
+    length = rule.interval * _DAYS[rule.frequency]
+    ahead = min(PERIODS[rule.frequency], HORIZON // length + 2)
+    return ahead + min(rule.count or 0, max(0, passed.days) // length + 1)
+
+
+def _in_week(rule: Rule, date: dt.date) -> bool:
+    """Whether the week is one of BYWEEKNO's, asked here since dateutil errs about weeks that New Year is in."""
+    if not rule.by_week_number:
+        return True
+    # A week belongs to the year that has most of it, so to that of its fourth day.
+    middle = date + dt.timedelta(days=3 - (date.weekday() - rule.week_start) % 7)
+    weeks_before = (middle - dt.date(middle.year, 1, 1)).days // 7
+    weeks_after = (dt.date(middle.year, 12, 31) - middle).days // 7
+    return weeks_before + 1 in rule.by_week_number or -weeks_after - 1 in rule.by_week_number
 
 
 def _day_is_implied(rule: Rule) -> bool:

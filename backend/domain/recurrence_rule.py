@@ -22,8 +22,7 @@ _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _NUMBERS = {
     "BYMONTH": (1, 12),
-    # Not back to -53: dateutil loses the days of a first week that lie before New Year when it is named from the end.
-    "BYWEEKNO": (-51, 53),
+    "BYWEEKNO": (-53, 53),
     "BYYEARDAY": (-366, 366),
     "BYMONTHDAY": (-31, 31),
     "BYSETPOS": (-366, 366),
@@ -106,6 +105,8 @@ def parse(text: str) -> Rule:
     for name in _NOT_WITH[frequency]:
         if name in parts:
             raise InvalidRule(name, f"not with FREQ={frequency}")
+    if "BYSETPOS" in parts and "BYWEEKNO" in parts:
+        raise InvalidRule("BYSETPOS", "not with BYWEEKNO")
     if "BYSETPOS" in parts and not any(name.startswith("BY") for name in parts if name != "BYSETPOS"):
         raise InvalidRule("BYSETPOS", "chooses among the days that another BY part gives: add one")
     number = {name: _numbers(name, parts[name]) for name in _NUMBERS if name in parts}

@@ -140,11 +140,20 @@ def _zones() -> frozenset[str]:
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
+_TAKEN_FOR_OFFSETS = {
+    "CET": "Europe/Brussels",
+    "MET": "Europe/Brussels",
+    "EET": "Europe/Athens",
+    "WET": "Europe/Lisbon",
+}
+"""Old names of zones, with those they are links to: PostgreSQL takes them for abbreviations, without summer time."""
+
+
 def iana_zone(name: str) -> str:
     """A name of the IANA time zone database."""
     if name not in _zones():
         raise PydanticCustomError("unknown_time_zone", "Name a zone of the IANA database, like Europe/Berlin")
-    return name
+    return _TAKEN_FOR_OFFSETS.get(name, name)
 
 
 def bare_address(value: Any) -> Any:

@@ -256,6 +256,41 @@ def test_an_issuer_is_trusted_for_what_is_said_of_it(environment: Set) -> None:
     assert third.model_dump() == {**other, "algorithms": ("RS256",)}
 
 
+SHARED = {"better_auth_url": "https://app.example.com", "better_auth_secret": STRONG}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"better_auth_secret": STRONG},
+            "BETTER_AUTH_SECRET needs BETTER_AUTH_URL, which its tokens must name: set both",
+        ),
+        (
+            {**SHARED, "jwt_secret": STRONG},
+            "BETTER_AUTH_SECRET must not be JWT_SECRET: who has one could be anybody",
+        ),
+        (
+            {**SHARED, "jwt_previous_keys": STRONG},
+            "BETTER_AUTH_SECRET must not be JWT_SECRET: who has one could be anybody",
+        ),
+        (
+            {**SHARED, "trusted_issuers": json.dumps([{**ISSUER, "issuer": "https://app.example.com"}])},
+            "TRUSTED_ISSUERS names BETTER_AUTH_URL again: leave one of them out",
+        ),
+    ],
+    ids=["no URL", "the secret", "a previous key", "named twice"],
+)
+def test_settings_that_cannot_be_together_are_refused_in_one_sentence(
+    environment: Set, settings: dict[str, str], told: str
+) -> None:
+    environment(**settings)
+
+    with pytest.raises(Refusal) as refusal:
+        settings_of_environment()
+    assert str(refusal.value) == told
+
+
 @pytest.mark.parametrize(
     ("issuers", "fault"),
     [

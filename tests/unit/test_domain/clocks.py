@@ -14,7 +14,7 @@ ODD_ZONES = {
     "Europe/Berlin": 2027,
     "Europe/London": 2027,
     "Africa/Cairo": 2027,  # midnight is skipped
-    "Africa/Casablanca": 2027,  # an hour back for Ramadan
+    "Africa/Casablanca": 2025,  # an hour back for Ramadan
     "Antarctica/Troll": 2027,  # two hours
     "Asia/Tehran": 2021,
     "Asia/Beirut": 2027,

@@ -25,7 +25,7 @@ def _weekdays(last: int) -> st.SearchStrategy[str]:
 
 _BY: dict[str, st.SearchStrategy[str]] = {
     "BYMONTH": _list(st.integers(1, 12)),
-    "BYWEEKNO": _list(st.integers(1, 53) | st.integers(-51, -1)),
+    "BYWEEKNO": _list(_from_both_ends(53)),
     "BYYEARDAY": _list(_from_both_ends(366)),
     "BYMONTHDAY": _list(_from_both_ends(31)),
     "BYDAY": _weekdays(0),
@@ -49,7 +49,7 @@ def rules(draw: st.DrawFn) -> str:
         parts[name] = draw(_BY[name])
     if "BYDAY" in names and frequency in {"MONTHLY", "YEARLY"} and "BYWEEKNO" not in names:
         parts["BYDAY"] = draw(_weekdays(53 if frequency == "YEARLY" and "BYMONTH" not in names else 5))
-    if names and frequency != "DAILY" and draw(st.integers(0, 3)) == 0:
+    if names and frequency != "DAILY" and "BYWEEKNO" not in names and draw(st.integers(0, 3)) == 0:
         parts["BYSETPOS"] = draw(_list(_from_both_ends(5)))
     if draw(st.booleans()):
         parts["WKST"] = draw(st.sampled_from(DAYS))

@@ -102,8 +102,8 @@ def test_an_instant_is_the_same_everywhere_and_shown_as_the_viewers_clock_does(t
     [
         ("Europe/Berlin", "2027-03-28", "2027-03-27T23:00Z", 23),
         ("Europe/Berlin", "2027-10-31", "2027-10-30T22:00Z", 25),
-        ("America/Havana", "2027-03-14", "2027-03-14T05:00Z", 23),  # 0:00 to 1:00 does not exist
-        ("America/Havana", "2027-11-07", "2027-11-07T04:00Z", 25),  # and here comes twice
+        ("America/Havana", "2025-03-09", "2025-03-09T05:00Z", 23),  # 0:00 to 1:00 does not exist
+        ("America/Havana", "2025-11-02", "2025-11-02T04:00Z", 25),  # and here comes twice
         ("Australia/Lord_Howe", "2027-10-03", "2027-10-02T13:30Z", 23.5),
         ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00Z", 0),
     ],
@@ -121,7 +121,7 @@ dues = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.jus
 
 @given(dues, st.sampled_from(ZONES), st.integers(-2, 2))
 @example(datetime(2011, 12, 30, 10, tzinfo=UTC), "Pacific/Apia", 0)
-@example(datetime(2027, 3, 14, 5, tzinfo=UTC), "America/Havana", 0)
+@example(datetime(2025, 3, 9, 5, tzinfo=UTC), "America/Havana", 0)
 def test_a_time_counts_for_the_day_on_which_it_falls_there(due: datetime, zone: str, days: int) -> None:
     local = due.astimezone(ZoneInfo(zone)).date()
     day = local + timedelta(days=days)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from itertools import islice, takewhile
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from backend.domain.recurrence import check, occurrences
@@ -18,6 +18,8 @@ TIMES = 10 * settings().max_examples
 
 @settings(max_examples=TIMES)
 @given(text=rules(), start=starts, later=st.integers(0, 20_000))
+@example("FREQ=YEARLY;BYWEEKNO=-52;BYDAY=TH;WKST=TH", date(1991, 1, 31), 0)
+@example("FREQ=YEARLY;BYWEEKNO=52", date(1993, 1, 31), 0)
 def test_a_series_has_the_days_that_the_rfc_gives_it(text: str, start: date, later: int) -> None:
     """Just after its start and, without looking at what lies between, decades later."""
     rule, series = parse(text), Series(text, start)

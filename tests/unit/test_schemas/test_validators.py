@@ -124,6 +124,13 @@ def test_a_zone_of_the_iana_database_is_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "place"), [("CET", "Europe/Brussels"), ("EET", "Europe/Athens"), ("WET", "Europe/Lisbon")]
+)
+def test_a_zone_that_postgresql_takes_for_an_offset_is_kept_as_the_place_it_stands_for(name: str, place: str) -> None:
+    assert ZONE.validate_python(name) == place
+
+
+@pytest.mark.parametrize(
     "value",
     [
         pytest.param("Europe/Atlantis", id="a place that is not"),
