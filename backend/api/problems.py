@@ -33,6 +33,7 @@ from backend.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from backend.domain.filters import InvalidFilter
 from backend.schemas.sessions import TokenRequest
 from backend.services.sessions import InvalidTokenRequest, UnsupportedGrantType
 
@@ -143,6 +144,9 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
         return {"current": dict(error.current)}
     if isinstance(error, InsufficientScope):
         return {"scope": error.scope}
+    if isinstance(error, InvalidFilter):
+        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
+        return {"errors": faults, "position": error.position, "expected": error.expected}
     if isinstance(error, InvalidInput):
         faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
         return {"errors": faults, **error.extensions}

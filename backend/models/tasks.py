@@ -70,12 +70,12 @@ class Task(Placed, table=True):
         Index("tasks_due_idx", "user_id", "overdue_at", "id", postgresql_where=_LIVE),
         Index("tasks_priority_idx", "user_id", "urgency", "id", postgresql_where=_LIVE),
         Index("tasks_title_idx", "user_id", text("lower(title)"), "id", postgresql_where=_LIVE),
-        # With those in the trash: it orders all changes.
-        Index("tasks_revision_idx", "user_id", "revision", "id"),
+        Index("tasks_updated_idx", "user_id", "updated_at", "id", postgresql_where=_LIVE),
         Index("tasks_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        # The owner in an array, as no other index has them: so no plan takes another, and looks at each row of theirs.
         Index(
             "tasks_search_idx",
-            "user_id",
+            text("(ARRAY[user_id])"),
             "labels",
             func.words_of(text("title"), text("description")),
             func.fold(text("title")).label("letters"),

@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 from backend.domain.recurrence import Anchor
 from backend.domain.recurrence_rule import LONGEST, InvalidRule, parse
 from backend.schemas.base import RequestModel, ResponseModel
-from backend.schemas.pagination import PageQuery
 from backend.utils.validators import (
     AllDifferent,
     CalendarDate,
@@ -20,7 +19,6 @@ from backend.utils.validators import (
     Reminder,
     Text,
     TimeZone,
-    TrueOrFalse,
     WallTime,
 )
 
@@ -183,9 +181,3 @@ class TaskRead(ResponseModel):
     version: int = Field(description="Grows with every change; also the ETag")
     created_at: AwareDatetime
     updated_at: AwareDatetime
-
-
-class TaskQuery(PageQuery):
-    """Which tasks to list."""
-
-    completed: Annotated[bool, TrueOrFalse] | None = Field(None, description="Only completed tasks, or only open ones")

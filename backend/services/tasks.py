@@ -16,7 +16,9 @@ from backend.domain.errors import Fault, InvalidInput
 from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected
 from backend.domain.recurrence_rule import InvalidRule, parse
+from backend.schemas.finding import TaskQuery
 from backend.schemas.tasks import TaskChanges, TaskCreate
+from backend.services.finding import Finder
 from backend.services.occurrences import OccurrenceService
 from backend.services.owned import OwnedRows, named_new
 from backend.services.task_places import explain
@@ -45,6 +47,12 @@ class TaskService:
     async def list(self, limit: int, after: Position | None, equal: Mapping[str, Any]) -> Page:
         """A page of the tasks, newest first."""
         return await self._tasks.page(limit, after, equal)
+
+    async def find(self, query: TaskQuery) -> Page:
+        """A page of the tasks that are asked for. Raises as `Finder` does."""
+        if query.plain:
+            return await self.list(query.limit, query.position(), query.filters())
+        return await Finder(self._lane, self._owner).page(query)
 
     async def get(self, task_id: UUID) -> Row:
         """The task. Raises `TaskNotFound`."""

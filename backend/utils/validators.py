@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BeforeValidator,
     EmailStr,
     Field,
@@ -22,9 +23,9 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 _CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WALL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 _DURATION = re.compile(r"P(\d{1,3}W|(?=[\dT])(\d{1,3}D)?(T(?=\d)(\d{1,3}H)?(\d{1,4}M)?(\d{1,5}S)?)?)", re.ASCII)
 _CALENDAR_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 LONGEST_RUN = 30
@@ -113,6 +114,36 @@ def finite_date(value: date) -> date:
     return value
 
 
+def instant(value: Any) -> Any:
+    """Only RFC 3339 with an offset: pydantic would take a number for seconds since 1970, and much besides."""
+    if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        raise PydanticCustomError("instant_form", "Write the instant as 2027-03-01T09:00:00Z; a + in a URL is %2B")
+    try:
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("instant_range", "There is no such instant") from error
+    finite_date(moment.date())
+    return moment
+
+
+def day_or_instant(value: Any) -> Any:
+    """A date or an instant, each in its only form."""
+    if isinstance(value, str) and len(value) <= len("YYYY-MM-DD"):
+        try:
+            day = date.fromisoformat(calendar_date(value))
+        except ValueError as error:
+            raise PydanticCustomError("date_form", "Name a day there is, as YYYY-MM-DD") from error
+        return finite_date(day)
+    return instant(value)
+
+
+def id_or_none(value: Any) -> Any:
+    """An id in its canonical form, or the word `none`."""
+    if value == "none":
+        return value
+    return UUID(canonical_uuid(value)) if isinstance(value, str) else value
+
+
 def true_or_false(value: Any) -> Any:
     """Only what JSON writes, also in a query string: pydantic would take `yes`, `on` and `1` too."""
     if isinstance(value, str) and value not in ("true", "false"):
@@ -197,6 +228,15 @@ PlainNumber = BeforeValidator(plain_number)
 
 WholeNumber = BeforeValidator(json_number)
 """A whole number, of a body."""
+
+GivenInstant = Annotated[AwareDatetime, BeforeValidator(instant)]
+"""An instant with its offset, of a query string; in UTC."""
+
+DayOrInstant = Annotated[AwareDatetime | date, BeforeValidator(day_or_instant)]
+"""A date or an instant with its offset, of a query string; an instant is in UTC."""
+
+IdOrNone = Annotated[UUID | Literal["none"], BeforeValidator(id_or_none)]
+"""An id or `none`, of a query string."""
 
 Id = Annotated[UUID, BeforeValidator(canonical_uuid)]
 """A UUID in its canonical form."""

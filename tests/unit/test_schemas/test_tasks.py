@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from backend.domain.errors import InvalidInput
 from backend.domain.pagination import Position, encode_cursor
-from backend.schemas.tasks import Completion, Priority, TaskChanges, TaskCreate, TaskQuery
+from backend.schemas.finding import TaskQuery
+from backend.schemas.tasks import Completion, Priority, TaskChanges, TaskCreate
 from tests.unit.strategies import NOT_NULLABLE, task_changes, task_states
 
 

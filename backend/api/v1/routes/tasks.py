@@ -10,7 +10,8 @@ from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import operation_id, phase2_operation_id, problems
 from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
-from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskQuery, TaskRead
+from backend.schemas.finding import TaskQuery
+from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskRead
 from backend.services.occurrences import OtherOccurrence
 from backend.services.owned import IdInTrash
 from backend.services.task_table import TaskNotFound
@@ -25,7 +26,7 @@ tasks = APIRouter(prefix="/tasks", dependencies=[Depends(scoped("tasks"))])
 @tasks.get("", response_model=list[TaskRead], responses=problems(400, 401, 403))
 async def list_tasks(request: Request, tasks: Tasks, query: Annotated[TaskQuery, Query()]) -> Response:
     """List tasks, the newest first. While there is more, the `Link` header has the address of the next page."""
-    return many(request, await tasks.list(query.limit, query.position(), query.filters()))
+    return many(request, await tasks.find(query))
 
 
 @tasks.post(

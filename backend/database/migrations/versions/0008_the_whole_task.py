@@ -10,7 +10,7 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 # All of them may be created by whoever owns the database ("trusted").
-EXTENSIONS = ("unaccent", "pg_trgm", "btree_gin")
+EXTENSIONS = ("unaccent", "pg_trgm")
 
 # unaccent() is only stable, as its dictionary might change; an index wants a promise. The bodies are parsed here: an
 # index is built with a search path on which nothing would be found.
@@ -73,6 +73,7 @@ INDEXES: dict[str, list[str | sa.TextClause]] = {
     "tasks_due_idx": ["user_id", "overdue_at", "id"],
     "tasks_priority_idx": ["user_id", "urgency", "id"],
     "tasks_title_idx": ["user_id", sa.text("lower(title)"), "id"],
+    "tasks_updated_idx": ["user_id", "updated_at", "id"],
 }
 
 
@@ -212,12 +213,16 @@ def _extend_tasks() -> None:
     op.create_index("tasks_user_id_parent_id_idx", "tasks", ["user_id", "parent_id", "position", "id"])
     for name, columns in INDEXES.items():
         op.create_index(name, "tasks", columns, postgresql_where=LIVE)
-    op.create_index("tasks_revision_idx", "tasks", ["user_id", "revision", "id"])
     op.create_index("tasks_trash_idx", "tasks", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
     op.create_index(
         "tasks_search_idx",
         "tasks",
-        ["user_id", "labels", sa.text("words_of(title, description)"), sa.func.fold(sa.text("title")).label("letters")],
+        [
+            sa.text("(ARRAY[user_id])"),
+            "labels",
+            sa.text("words_of(title, description)"),
+            sa.func.fold(sa.text("title")).label("letters"),
+        ],
         postgresql_using="gin",
         postgresql_ops={"letters": "gin_trgm_ops"},
         postgresql_where=LIVE,
@@ -289,7 +294,7 @@ def downgrade() -> None:
         "position",
     ):
         op.drop_column("tasks", column)
-    for index in ("tasks_title_idx", "tasks_revision_idx", "tasks_trash_idx"):
+    for index in ("tasks_title_idx", "tasks_updated_idx", "tasks_trash_idx"):
         op.drop_index(index)
     for table in ("filters", "labels", "projects"):
         op.drop_table(table)
