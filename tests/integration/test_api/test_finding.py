@@ -144,31 +144,29 @@ async def test_a_cursor_is_of_one_order_alone(many: Client, order: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"priority": "high"}, {"c"}),
-        ({"label": "WORK"}, {"a", "b"}),
-        ({"label": "unknown"}, set()),
-        ({"project_id": "none"}, {"a", "c", "d"}),
-        ({"parent_id": "none"}, {"a", "b", "c"}),
-        ({"overdue": "true"}, {"a"}),
-        ({"overdue": "false"}, {"b", "c", "d"}),
+        ({"priority": "high"}, "c"),
+        ({"label": "WORK"}, "ab"),
+        ({"label": "unknown"}, ""),
+        ({"project_id": "none"}, "acd"),
+        ({"parent_id": "none"}, "abc"),
+        ({"overdue": "true"}, "a"),
+        ({"overdue": "false"}, "bcd"),
         ({"due_before": "today"}, None),
-        ({"due_before": "2100-01-01"}, {"a", "b", "c"}),
-        ({"due_after": "2100-01-01"}, set()),
-        ({"due_after": "2099-12-30", "due_before": "2100-01-01"}, {"c"}),
-        ({"due_before": "2020-02-01T23:59:59Z"}, set()),
-        ({"due_before": "2020-02-02T00:00:00Z"}, {"a", "b"}),
-        ({"updated_since": "2019-01-01T01:00:00+01:00"}, {"a", "b"}),
-        ({"completed": "true", "label": "work"}, {"b"}),
-        ({"filter": 'label = "work" & !completed'}, {"a"}),
-        ({"filter": "overdue"}, {"a"}),
-        ({"project_id": str(UUID(int=0))}, set()),
-        ({"parent_id": str(UUID(int=0))}, set()),
+        ({"due_before": "2100-01-01"}, "abc"),
+        ({"due_after": "2100-01-01"}, ""),
+        ({"due_after": "2099-12-30", "due_before": "2100-01-01"}, "c"),
+        ({"due_before": "2020-02-01T23:59:59Z"}, ""),
+        ({"due_before": "2020-02-02T00:00:00Z"}, "ab"),
+        ({"updated_since": "2019-01-01T01:00:00+01:00"}, "ab"),
+        ({"completed": "true", "label": "work"}, "b"),
+        ({"filter": 'label = "work" & !completed'}, "a"),
+        ({"filter": "overdue"}, "a"),
+        ({"project_id": str(UUID(int=0))}, ""),
+        ({"parent_id": str(UUID(int=0))}, ""),
     ],
     ids=str,
 )
-async def test_a_parameter_finds_what_it_says(
-    owner: Client, asked: Mapping[str, str], expected: set[str] | None
-) -> None:
+async def test_a_parameter_finds_what_it_says(owner: Client, asked: Mapping[str, str], expected: str | None) -> None:
     await make_named(owner, "labels", "Work")
     project = await make_named(owner, "projects", "Home")
     past, future = datetime(2020, 2, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
@@ -183,7 +181,7 @@ async def test_a_parameter_finds_what_it_says(
     if expected is None:
         assert faults(reply, "invalid_input") == [*asked]
     else:
-        assert {task["title"] for task in answered(reply)} == expected
+        assert {task["title"] for task in answered(reply)} == set(expected)
     if "parent_id" not in asked:
         assert await titles(owner, parent_id=first) == ["d"]
         assert await titles(owner, project_id=str(project)) == ["b"]
