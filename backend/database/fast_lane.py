@@ -1,12 +1,14 @@
-"""The fast lane: single statements, compiled once, on the driver's own pool, autocommitted.
+"""The fast lane: statements compiled once, on the driver's own pool, each autocommitted or a few in a transaction.
 
 A list of 20 rows costs a quarter of what a session makes of it (docs/decisions/0003). Statements are written in
 SQLAlchemy Core against the same tables as everywhere; here they become SQL text and the order of its parameters.
 """
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, cast
 
@@ -17,6 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
 from backend.database.gate import GRACE, Gate
+from backend.domain.errors import Overloaded
 
 type Row = Mapping[str, Any]
 type Connection = asyncpg.Connection[asyncpg.Record]
@@ -48,7 +51,34 @@ class Statement:
         return [values[name] if name in values else defaults[name] for name in self._order]
 
 
-class FastLane:
+class Lane(ABC):
+    """Runs statements."""
+
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """Every row. Raises `Overloaded` or `DatabaseUnavailable` as the gate does."""
+        return await self.run(statement.sql, *statement.arguments(values))
+
+    async def fetch_one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        """The first row, if there is one."""
+        rows = await self.fetch(statement, values)
+        return rows[0] if rows else None
+
+    @abstractmethod
+    async def run(self, sql: str, *arguments: Any) -> list[Row]:
+        """The rows of SQL that is nobody's input. Raises as `fetch` does."""
+
+
+class Transaction(Lane):
+    """Runs statements in one transaction. Each sees what others have committed before it begins."""
+
+    def __init__(self, connection: PooledConnection) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, *arguments: Any) -> list[Row]:
+        return cast(list[Row], await self._connection.fetch(sql, *arguments))
+
+
+class FastLane(Lane):
     """Runs single statements, each a transaction of its own: when a call returns, its writes are durable."""
 
     def __init__(self, connect: Connect, gate: Gate, size: int) -> None:
@@ -78,26 +108,33 @@ class FastLane:
         kept = sum(not _is_lost(connection) for connection, _ in self._kept)
         return self._pool.get_size() - self._pool.get_idle_size() - kept
 
-    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
-        """Every row. Raises `Overloaded` or `DatabaseUnavailable` as the gate does."""
-        return await self.run(statement.sql, *statement.arguments(values))
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Several statements as one: committed when the block ends, rolled back when it raises.
 
-    async def fetch_one(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
-        """The first row, if there is one."""
-        rows = await self.fetch(statement, values)
-        return rows[0] if rows else None
+        Raises `Overloaded` or `DatabaseUnavailable` as the gate does.
+        """
+        try:
+            # To roll back takes an answer: when there is none, it is told again to leave.
+            async with asyncio.timeout(self._gate.deadline + 2 * GRACE), self._gate.enter():
+                connection = await self._take()
+                try:
+                    async with connection.transaction():
+                        yield Transaction(connection)
+                except BaseException:
+                    await self._give_up(connection)
+                    raise
+                await self._keep(connection)
+        except TimeoutError as error:
+            raise Overloaded from error
 
     async def run(self, sql: str, *arguments: Any) -> list[Row]:
-        """The rows of SQL that is nobody's input. Raises as `fetch` does."""
         async with self._gate.enter():
             connection = await self._take()
             try:
                 rows = await connection.fetch(sql, *arguments)
             except BaseException:
-                # After a cancellation the driver asks the database to stop and waits for it to say so. When it does
-                # not, the connection is closed, and its place in the pool is free.
-                with suppress(TimeoutError):
-                    await self._pool.release(connection, timeout=GRACE)
+                await self._give_up(connection)
                 raise
             await self._keep(connection)
             return cast(list[Row], rows)
@@ -109,6 +146,12 @@ class FastLane:
                 return connection
             await self._pool.release(connection)
         return await self._pool.acquire()
+
+    async def _give_up(self, connection: PooledConnection) -> None:
+        # After a cancellation the driver asks the database to stop and waits for it to say so. When it does not, the
+        # connection is closed, and its place in the pool is free.
+        with suppress(TimeoutError):
+            await self._pool.release(connection, timeout=GRACE)
 
     async def _keep(self, connection: PooledConnection) -> None:
         now = monotonic()

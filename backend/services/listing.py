@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, bindparam, select
 from sqlalchemy import tuple_ as row_of
 
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.database.fast_lane import Lane, Row, Statement
 from backend.domain.pagination import Page, Position, encode_cursor
 
 
@@ -22,7 +22,7 @@ def newest_first(table: FromClause, query: Select[Any], *, resumed: bool) -> Sta
 
 
 async def fetch_page(
-    lane: FastLane, statement: Statement, values: Mapping[str, Any], limit: int, after: Position | None
+    lane: Lane, statement: Statement, values: Mapping[str, Any], limit: int, after: Position | None
 ) -> Page:
     """What a statement of `newest_first` finds, and where the next page begins if there is one."""
     place = {} if after is None else {"after_instant": after.instant, "after_id": after.id}
@@ -44,7 +44,7 @@ class Listing:
         self._first = newest_first(table, query, resumed=False)
         self._next = newest_first(table, query, resumed=True)
 
-    async def page(self, lane: FastLane, owner: UUID, limit: int, after: Position | None, **values: Any) -> Page:
+    async def page(self, lane: Lane, owner: UUID, limit: int, after: Position | None, **values: Any) -> Page:
         """Up to `limit` rows of the owner's after a position; `values` are for parameters of the columns."""
         statement = self._first if after is None else self._next
         return await fetch_page(lane, statement, {"owner": owner, **values}, limit, after)

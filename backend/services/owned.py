@@ -1,10 +1,12 @@
 """Statements on owned rows: each starts from the owner, each write takes the owner's next revision.
 
 What every resource needs is here once, so that a service holds only its own rules. A write is one statement. It
-first locks the owner's row in `revisions`, which puts all changes of one owner in order and rules out deadlocks.
+first locks the owner's row in `revisions`, which puts all changes of one owner in order and rules out deadlocks. What
+rests on what it has read of other rows takes a transaction that locks that row before it reads: `in_turn`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -27,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import CTE
 
 from backend.auth.principal import TokenInvalid
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.database.fast_lane import FastLane, Lane, Row, Statement, Transaction
 from backend.domain.errors import Conflict, NotFound
 from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected, require_version
@@ -41,6 +43,8 @@ OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
 type Expressions = Mapping[str, ColumnElement[Any]]
 type Along = Callable[[CTE], Sequence[CTE]]
 """What else a statement writes, with the revision that it takes."""
+
+_LOCK = Statement(select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True))
 
 
 class IdInTrash(Conflict):
@@ -174,7 +178,7 @@ def next_revision(*conditions: ColumnElement[bool]) -> CTE:
 class OwnedRows:
     """One owner's rows of a table. What is not theirs does not exist here."""
 
-    def __init__(self, table: OwnedTable, lane: FastLane, owner: UUID) -> None:
+    def __init__(self, table: OwnedTable, lane: Lane, owner: UUID) -> None:
         self._table = table
         self._lane = lane
         self._owner = owner
@@ -238,6 +242,16 @@ class OwnedRows:
         row = await self.get(row_id)
         require_version(row, expected)
         return row
+
+
+@asynccontextmanager
+async def in_turn(lane: FastLane, owner: UUID) -> AsyncIterator[Transaction]:
+    """A transaction in which nobody else writes rows of the owner's: what it reads of them holds until it ends."""
+    async with lane.transaction() as transaction:
+        if await transaction.fetch_one(_LOCK, {"owner": owner}) is None:
+            # The account went away while its token was still good.
+            raise TokenInvalid
+        yield transaction
 
 
 def named_new(fields: Mapping[str, Any]) -> dict[str, Any]:

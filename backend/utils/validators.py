@@ -238,6 +238,9 @@ DayOrInstant = Annotated[AwareDatetime | date, BeforeValidator(day_or_instant)]
 IdOrNone = Annotated[UUID | Literal["none"], BeforeValidator(id_or_none)]
 """An id or `none`, of a query string."""
 
+Color = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$", examples=["#2e86de"]), AfterValidator(str.lower)]
+"""A color as CSS writes it in full, in small letters."""
+
 Id = Annotated[UUID, BeforeValidator(canonical_uuid)]
 """A UUID in its canonical form."""
 
