@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from backend.domain.recurrence import Anchor
 from backend.domain.recurrence_rule import LONGEST, InvalidRule, parse
 from backend.schemas.base import RequestModel, ResponseModel
+from backend.schemas.labels import LabelName
 from backend.utils.validators import (
     AllDifferent,
     CalendarDate,
@@ -43,7 +44,6 @@ DueZone = Annotated[
     ),
 ]
 StartDate = Annotated[CalendarDate, Field(description="Nothing can be done about it before")]
-LabelName = Annotated[str, Field(min_length=1, max_length=100, examples=["garden"]), Line]
 Labels = Annotated[
     list[LabelName],
     Field(max_length=50, examples=[["garden"]], description="In any capitals it is the same"),

@@ -33,7 +33,7 @@ from backend.domain.preconditions import Expected
 from backend.models.base import metadata
 from backend.models.labels import ONE_LABEL_A_NAME, Label
 from backend.schemas.labels import LabelChanges, LabelCreate, LabelMerge, LabelRead
-from backend.services.owned import OWNER, Along, OwnedRows, OwnedTable, in_turn
+from backend.services.owned import OWNER, Along, OwnedRows, OwnedTable, named_new
 
 log = structlog.get_logger()
 
@@ -109,6 +109,10 @@ def _name_of(parameter: str) -> ScalarSelect[Any]:
     return select(cast(_L.name, Text)).where(_L.user_id == OWNER, _L.id == label).scalar_subquery()
 
 
+_DELETED = {"deleted_at": func.now()}
+_WITHOUT = func.array_remove(_T.labels, _name_of("id"))
+
+
 class LabelTable(OwnedTable):
     """The statements of the table `labels`: those that change or remove a name do so in every task that carries it."""
 
@@ -146,9 +150,6 @@ def _in_tasks(labels: ColumnElement[Any]) -> Along:
     return along
 
 
-_DELETED = {"deleted_at": func.now()}
-_WITHOUT = func.array_remove(_T.labels, _name_of("id"))
-
 LABELS = LabelTable()
 
 
@@ -185,8 +186,10 @@ class LabelService:
         fields = changes.model_dump()
         if "name" in fields:
             with _one_label_a_name():
-                async with in_turn(self._lane, self._owner) as transaction:
-                    row, changed = await self._in(transaction).change(label_id, fields, expected)
+                async with self._lane.transaction() as transaction:
+                    labels = OwnedRows(LABELS, transaction, self._owner)
+                    await labels.lock(label_id, expected)
+                    row, changed = await labels.change(label_id, fields, expected)
         else:
             row, changed = await self._labels.change(label_id, fields, expected)
         if changed:
@@ -200,25 +203,24 @@ class LabelService:
         """
         if merge.into == label_id:
             raise InvalidInput([Fault("into", "same_label", "Name another label")])
-        async with in_turn(self._lane, self._owner) as transaction:
-            labels = self._in(transaction)
+        async with self._lane.transaction() as transaction:
+            labels = OwnedRows(LABELS, transaction, self._owner)
+            await labels.lock(label_id, expected)
             try:
                 into = await labels.get(merge.into)
-            except LabelNotFound:
-                await labels.get(label_id)
-                raise InvalidInput([Fault("into", "not_found", "There is no such label")]) from None
-            await labels.change(label_id, {"into": merge.into}, expected, LABELS.merge)
+            except LabelNotFound as error:
+                raise InvalidInput([Fault("into", "not_found", "There is no such label")]) from error
+            await labels.write(LABELS.merge, label_id, expected, named_new({"into": merge.into}))
         log.info("label.merged", label_id=str(label_id), into=str(merge.into))
         return into
 
     async def trash(self, label_id: UUID, expected: Expected) -> None:
         """Put the label into the trash, and its name off every task. Raises `LabelNotFound` or `PreconditionFailed`."""
-        async with in_turn(self._lane, self._owner) as transaction:
-            await self._in(transaction).trash(label_id, expected)
+        async with self._lane.transaction() as transaction:
+            labels = OwnedRows(LABELS, transaction, self._owner)
+            await labels.lock(label_id, expected)
+            await labels.trash(label_id, expected)
         log.info("label.deleted", label_id=str(label_id))
-
-    def _in(self, lane: Lane) -> OwnedRows:
-        return OwnedRows(LABELS, lane, self._owner)
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 What every resource needs is here once, so that a service holds only its own rules. A write is one statement. It
 first locks the owner's row in `revisions`, which puts all changes of one owner in order and rules out deadlocks. What
-rests on what it has read of other rows takes a transaction that locks that row before it reads: `in_turn`.
+rests on what it has read of other rows takes a transaction that locks that row before it reads.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -29,7 +28,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import CTE
 
 from backend.auth.principal import TokenInvalid
-from backend.database.fast_lane import FastLane, Lane, Row, Statement, Transaction
+from backend.database.fast_lane import Lane, Row, Statement
 from backend.domain.errors import Conflict, NotFound
 from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected, require_version
@@ -44,7 +43,8 @@ type Expressions = Mapping[str, ColumnElement[Any]]
 type Along = Callable[[CTE], Sequence[CTE]]
 """What else a statement writes, with the revision that it takes."""
 
-_LOCK = Statement(select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True))
+_LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
+_LOCK = Statement(_LOCK_OWNER)
 
 
 class IdInTrash(Conflict):
@@ -76,6 +76,7 @@ class OwnedTable:
         self.insert = lru_cache(maxsize=1_000)(self._insert)
         self.change = lru_cache(maxsize=1_000)(self._change)
         self.get = Statement(select(*self.read).where(*self._live()))
+        self.lock = Statement(_LOCK_OWNER.where(exists(select(1).where(*self._live(), self._expected()))))
         self.find = Statement(
             select(*self.read, columns.deleted_at.is_not(None).label("trashed")).where(
                 columns.user_id == OWNER, columns.id == self._id
@@ -237,6 +238,13 @@ class OwnedRows:
         versions = None if expected is None else [str(version) for version in expected]
         return await self._lane.fetch_one(statement, {"owner": self._owner, "id": row_id, "expected": versions, **new})
 
+    async def lock(self, row_id: UUID, expected: Expected) -> None:
+        """What the function `lock` does, in whose place this is the first statement. Raises as `change` does."""
+        if await self.write(self._table.lock, row_id, expected, {}) is None:
+            await self._unwritten(row_id, expected)
+            # It has come about since.
+            await lock(self._lane, self._owner)
+
     async def _unwritten(self, row_id: UUID, expected: Expected) -> Row:
         """The row that a write did not touch; raises what kept it from doing so, if anything did."""
         row = await self.get(row_id)
@@ -244,14 +252,11 @@ class OwnedRows:
         return row
 
 
-@asynccontextmanager
-async def in_turn(lane: FastLane, owner: UUID) -> AsyncIterator[Transaction]:
-    """A transaction in which nobody else writes rows of the owner's: what it reads of them holds until it ends."""
-    async with lane.transaction() as transaction:
-        if await transaction.fetch_one(_LOCK, {"owner": owner}) is None:
-            # The account went away while its token was still good.
-            raise TokenInvalid
-        yield transaction
+async def lock(transaction: Lane, owner: UUID) -> None:
+    """Let nobody else write the owner's rows until the transaction ends. What it reads after that holds as long."""
+    if await transaction.fetch_one(_LOCK, {"owner": owner}) is None:
+        # The account went away while its token was still good.
+        raise TokenInvalid
 
 
 def named_new(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.factories.canaries import CANARY
 from tests.factories.clients import Client, Person
 from tests.factories.issuers import token_of_the_frontend
 from tests.integration.test_architecture.credentials import Headers, bearer, signed
-from tests.integration.test_architecture.operations import APP, PARAMETERS, PROTECTED, REQUESTS, Operation
+from tests.integration.test_architecture.operations import APP, PARAMETERS, PROTECTED, Operation, request_of
 from tests.integration.test_architecture.places import (
     Place,
     parameter_of,
@@ -198,7 +198,8 @@ async def send(client: httpx.AsyncClient, world: World, cell: Cell) -> tuple[htt
     """The reply to the request of a cell, and the ids that it has to do with."""
     operation, whose = cell.operation, dict(cell.ids)
     person = world.stranger if cell.acting == STRANGERS else world.owner
-    request: dict[str, Any] = dict(REQUESTS[operation.name](person))
+    own = {name: of[cell.acting or OWNERS] for name, of in world.ids.items() if name.startswith("another ")}
+    request: dict[str, Any] = dict(request_of(operation, person, own))
     path = {name: world.ids[name][whose.get(Place("path", (name,)), OWNERS)] for name in operation.parameters}
     sent = list(path.values())
     for place, of in whose.items():

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from uuid import uuid4
 
 import httpx
 import jwt
@@ -20,6 +21,9 @@ from tests.factories.canaries import CANARY
 from tests.factories.clients import PASSWORD, Client
 
 HERE = "tests/integration/test_architecture/operations.py"
+
+
+type Request = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +66,11 @@ class Table[Entry](dict[str, Entry]):
         pytest.fail(f'Add "{key}" {self._advice}', pytrace=False)
 
 
-def _made_at(path: str, body: Mapping[str, Any]) -> Callable[[Client], Awaitable[str]]:
+def _made_at(
+    path: str, body: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+) -> Callable[[Client], Awaitable[str]]:
     async def make(client: Client) -> str:
-        reply = await client.post(path, json=body)
+        reply = await client.post(path, json=body() if callable(body) else body)
         assert reply.status_code == 201, reply.text
         return str(reply.json()["id"])
 
@@ -102,6 +108,9 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": f"Water {CANARY}"})',
     {
         "task_id": _made_at("/api/v1/users/me/tasks", {"title": f"Water the plants {CANARY}"}),
+        "label_id": _made_at("/api/v1/users/me/labels", lambda: {"name": f"garden {uuid4()} {CANARY}"}),
+        "another task_id": _made_at("/api/v1/users/me/tasks", {"title": f"Water the garden {CANARY}"}),
+        "another label_id": _made_at("/api/v1/users/me/labels", lambda: {"name": f"home {uuid4()} {CANARY}"}),
         "session_id": _signed_in,
         "token_id": _made_at("/api/v1/auth/tokens", {"name": f"Backup {CANARY}", "scopes": ["tasks:read"]}),
         "trashed_id": _trashed,
@@ -109,9 +118,15 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
         "path": _asset,
     },
 )
-"""For each path parameter: makes an object of the client's and gives what stands in its path."""
+"""For each path parameter, and each other object that a body may name: makes one of the client's and gives its id."""
 
-REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
+
+NAMED: Mapping[str, Mapping[str, str]] = {
+    "merge_label": {"into": "another label_id"},
+}
+"""For each operation whose body has to name other objects: the fields, and what makes them, of `PARAMETERS`."""
+
+REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
     "REQUESTS",
     'what of a request succeeds, like lambda _: {"json": {"title": f"Feed {CANARY}"}}, or lambda _: {} without a body',
     {
@@ -128,6 +143,13 @@ REQUESTS: Mapping[str, Callable[[Client], Mapping[str, Any]]] = Table(
         "list_trash": lambda _: {},
         "restore": lambda _: {},
         "purge": lambda _: {},
+        "list_labels": lambda _: {},
+        "create_label": lambda _: {"json": {"name": f"spring {CANARY}", "color": "#2e86de"}},
+        "get_label": lambda _: {},
+        "put_label": lambda _: {"json": {"color": "#000000"}},
+        "update_label": lambda _: {"json": {"name": f"balcony {uuid4()} {CANARY}"}},
+        "merge_label": lambda _: {"json": {}},
+        "delete_label": lambda _: {},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},
         "export_me": lambda _: {},
@@ -175,9 +197,17 @@ def operations(app: FastAPI) -> Iterator[Operation]:
             yield Operation(str(route.name), method, str(route.path_format), protected, route)
 
 
+def request_of(operation: Operation, client: Client, ids: Mapping[str, str]) -> Request:
+    """What of a request to the operation succeeds, sent by the client whose objects these are."""
+    request = REQUESTS[operation.name](client)
+    named = {field: ids[parameter] for field, parameter in NAMED.get(operation.name, {}).items()}
+    return {**request, "json": {**request["json"], **named}} if named else request
+
+
 async def ids_of(client: Client, operation: Operation) -> dict[str, str]:
-    """Objects of the client's own for the operation's path."""
-    return {name: await PARAMETERS[name](client) for name in operation.objects}
+    """Objects of the client's own for the operation's path, and for its body."""
+    names = [*operation.objects, *NAMED.get(operation.name, {}).values()]
+    return {name: await PARAMETERS[name](client) for name in names}
 
 
 async def send(
@@ -191,7 +221,7 @@ async def send(
 ) -> httpx.Response:
     """The reply to a request that is valid for `sender`, whoever `client` is."""
     path = operation.path.format(user_id=user_id, **ids)
-    return await client.request(operation.method, path, headers=headers, **REQUESTS[operation.name](sender))
+    return await client.request(operation.method, path, headers=headers, **request_of(operation, sender, ids))
 
 
 def _asks_identity(dependant: Dependant) -> bool:

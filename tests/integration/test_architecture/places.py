@@ -8,6 +8,9 @@ from typing import Any
 from tests.integration.test_architecture.operations import APP, OPERATIONS, Operation
 
 DOCUMENT: Mapping[str, Any] = APP.openapi()
+_OF_THE_SAME_KIND = ("into", "after", "before", "parent_id")
+"""Names in a body for another object of the kind that the operation is about."""
+
 ITEM = "[]"
 """In the way to a place: any item of an array."""
 
@@ -42,8 +45,9 @@ def places_of_ids(operation: Operation) -> list[Place]:
 def parameter_of(operation: Operation, place: Place) -> str:
     """The path parameter by which the objects go that may be named at a place."""
     name = next(name for name in reversed(place.way) if name != ITEM)
-    if name == "id":
-        return next(below.objects[-1] for below in OPERATIONS if is_below(operation, below))
+    if name in ("id", *_OF_THE_SAME_KIND):
+        own = next((below.objects[-1] for below in OPERATIONS if is_below(operation, below)), "")
+        return own if name == "id" else f"another {operation.objects[-1] if operation.objects else own}"
     return name if place.where == "path" else name.removesuffix("s")
 
 

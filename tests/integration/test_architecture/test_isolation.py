@@ -1,5 +1,7 @@
 """Every route that knows its caller refuses everyone else. The routes are the application's own: none can be missed."""
 
+from collections import defaultdict
+
 import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
@@ -16,8 +18,10 @@ from tests.integration.test_architecture.operations import (
     REQUESTS,
     Operation,
     ids_of,
+    request_of,
     send,
 )
+from tests.integration.test_architecture.places import parameter_of, places_of_ids
 
 PUBLIC = {
     "POST /api/v1/auth/register",
@@ -58,6 +62,7 @@ def test_every_route_is_public_on_purpose_or_protected() -> None:
 def test_every_route_has_a_request_to_try_it_with() -> None:
     names = {operation.name for operation in OPERATIONS}
     parameters = {parameter for operation in OPERATIONS for parameter in operation.objects}
+    parameters |= {parameter_of(operation, place) for operation in PROTECTED for place in places_of_ids(operation)}
 
     missing = [f"{name} to REQUESTS" for name in sorted(names - REQUESTS.keys())]
     missing += [f"{name} to PARAMETERS" for name in sorted(parameters - PARAMETERS.keys())]
@@ -90,10 +95,11 @@ async def test_only_a_good_access_token_is_let_in(
 
 @every_protected_operation
 async def test_two_credentials_are_one_too_many(anonymous: Client, owner: Client, operation: Operation) -> None:
-    path = operation.path.format(user_id="me", **dict.fromkeys(operation.objects, uuid7()))
+    ids = defaultdict[str, str](lambda: str(uuid7()), user_id="me")
+    path = operation.path.format_map(ids)
     twice = [("Authorization", f"Bearer {owner.access_token}")] * 2
 
-    reply = await anonymous.request(operation.method, path, headers=twice, **REQUESTS[operation.name](owner))
+    reply = await anonymous.request(operation.method, path, headers=twice, **request_of(operation, owner, ids))
 
     assert (reply.status_code, reply.json()["code"]) == (401, "token_malformed")
 

@@ -23,7 +23,7 @@ from tests.integration.test_architecture.places import (
 
 MATRIX = {operation: list(cells(operation)) for operation in OPERATIONS}
 
-ANSWERS = re.compile(r'"(?:version|created_at|updated_at|completed_at)":("[^"]*"|\d+)')
+ANSWERS = re.compile(r'"(?:version|created_at|updated_at|completed_at|position)":("[^"]*"|\d+)')
 """What two objects differ in that were made one after the other."""
 
 MADE_ANEW = ("etag", "content-length")

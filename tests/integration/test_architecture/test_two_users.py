@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.factories.clients import client_for
 from tests.factories.rows import everything_of, ids_in
 from tests.integration.test_architecture.actors import Actor
-from tests.integration.test_architecture.operations import OPERATIONS, REQUESTS, Operation
+from tests.integration.test_architecture.operations import NAMED, OPERATIONS, Operation, request_of
 from tests.integration.test_architecture.places import Place, Request, places_of_ids, with_id, with_mark
 
 CALLS = 30
@@ -65,7 +65,8 @@ class TwoUsers(RuleBasedStateMachine):
         """One of them sends any request there is, with any ids."""
         operation = BY_NAME[called]
         me, other = self._actors[number], self._actors[1 - number]
-        request: Request = with_mark(operation, dict(REQUESTS[operation.name](me.client)), me.client.mark)
+        named = {name: me.ids[name.removeprefix("another ")][0] for name in NAMED.get(operation.name, {}).values()}
+        request: Request = with_mark(operation, dict(request_of(operation, me.client, named)), me.client.mark)
         ids: dict[str, str] = {}
         for place in places_of_ids(operation):
             value = _draw_id(data, place, me, other)

@@ -76,6 +76,9 @@ AUDITED = """
     SELECT $1, uuidv7(), 'session.opened', now() - number * interval '1 minute'
     FROM generate_series(1, 100000) AS number
 """
+NAMED: Mapping[str, Mapping[str, str]] = {"labels": {}}
+"""Tables of things with a name and a place, and what else is in every row of theirs."""
+
 MAILS = """
     INSERT INTO mails (id, place, purpose, address, user_id, caller, next_attempt_at)
     OVERRIDING SYSTEM VALUE
@@ -99,6 +102,7 @@ LIMITS = """
 AFRESH = (
     "UPDATE sessions SET revoked_at = now() WHERE user_id = :user_id AND revoked_at IS NULL",
     "DELETE FROM one_time_tokens WHERE user_id = :user_id",
+    "DELETE FROM labels WHERE user_id = :user_id AND lower(name) LIKE 'spring%'",
     """
     INSERT INTO access_tokens (user_id, id, name, token_hash, scope, expires_at)
     SELECT id, uuidv7(), 'Backup', sha256(id::text::bytea), 'tasks:read', now() + interval '90 days'
@@ -119,6 +123,23 @@ MIDDLE = """
 def token_hash(owner: UUID) -> bytes:
     """The hash of their personal access token."""
     return sha256(str(owner).encode()).digest()
+
+
+def named_rows(table: str, others: Mapping[str, str]) -> str:
+    """The SQL that gives 100,000 rows to each of those with many tasks, and one to every other user."""
+    values = {
+        "user_id": "id",
+        "id": "uuidv7()",
+        "revision": "number",
+        "name": "'garden ' || number",
+        "position": "'l' || lpad(to_hex(number), 12, '0')",
+        "created_at": "now() - number * interval '1 minute'",
+        **others,
+    }
+    return f"""
+        INSERT INTO {table} ({", ".join(values)}) SELECT {", ".join(values.values())}
+        FROM users CROSS JOIN generate_series(1, CASE WHEN id = ANY ($1::uuid[]) THEN 100000 ELSE 1 END) AS number
+    """
 
 
 async def crowded(server_url: str) -> str:
@@ -147,6 +168,8 @@ async def fill(url: str) -> None:
         await connection.execute(OCCURRENCES_OF, OWNERS["few open"])
         await connection.execute(SESSIONS_OF, OWNERS["few open"])
         await connection.execute(AUDITED, OWNERS["few open"])
+        for table, others in NAMED.items():
+            await connection.execute(named_rows(table, others), list(OWNERS.values()))
         await connection.execute(REVOCATIONS)
         await connection.execute(TOKENS)
         await connection.execute(LIMITS)

@@ -20,6 +20,13 @@ TASK_STATE = "select tasks, select users: tasks_pkey, users_pkey"
 ZONE = "select users: users_pkey"
 """Of the viewer, by which a trigger tells when a task is overdue."""
 
+LABEL_READ = "select labels: labels_pkey"
+LABEL_WRITTEN = "update labels, update revisions: labels_pkey, revisions_pkey"
+LABEL_IN_TASKS = (
+    "update labels, update revisions, update tasks: labels_pkey, revisions_pkey, tasks_search_idx, tasks_trash_idx"
+)
+LOCKED = "lock revisions: revisions_pkey"
+
 AUDITED = {"insert audit_log", "lock users: users_pkey"}
 SESSION_ENDED = {
     "lock sessions: sessions_pkey",
@@ -71,7 +78,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "get_task": {TASK_READ},
     "create_task": {
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
-        "lock revisions: revisions_pkey",
+        LOCKED,
         TASK_READ,
         ZONE,
     },
@@ -79,6 +86,13 @@ STATEMENTS: Mapping[str, set[str]] = {
     "update_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
     "complete_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, TASK_STATE},
     "delete_task": {TREE_WRITTEN, TASK_READ},
+    "list_labels": {"select labels: labels_listing_idx"},
+    "get_label": {LABEL_READ},
+    "create_label": {"insert labels, update revisions: labels_pkey, revisions_pkey", LOCKED},
+    "put_label": {LABEL_WRITTEN, LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "update_label": {LABEL_WRITTEN, LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "merge_label": {LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "delete_label": {LOCKED, LABEL_IN_TASKS, LABEL_READ},
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,
@@ -164,7 +178,7 @@ class Variant:
 
 
 def _nowhere(_: Member) -> Mapping[str, Any]:
-    return {"task_id": uuid7()}
+    return {"task_id": uuid7(), "label_id": uuid7()}
 
 
 CHANGES: Mapping[str, Any] = {
@@ -215,6 +229,15 @@ CHANGING = [
     Variant(412, lambda _: {"json": CHANGES, "headers": MISMATCH}),
 ]
 
+RENAMING = [
+    Variant(200, lambda _: {"json": {"name": uuid4().hex}}),
+    Variant(200, lambda _: {"json": {"name": uuid4().hex, "color": "#123456"}}),
+    Variant(200, lambda _: {"json": {"color": "#123456"}}),
+    Variant(200, lambda _: {"json": {}}),
+    Variant(404, lambda _: {"json": {"name": "balcony"}}, _nowhere),
+    Variant(412, lambda _: {"json": {"name": "balcony"}, "headers": MISMATCH}),
+]
+
 VARIANTS: Mapping[str, Sequence[Variant]] = {
     "list_tasks": PAGES,
     "get_task": [Variant(404, ids=_nowhere)],
@@ -242,6 +265,16 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "restore": [Variant(404, ids=_nowhere)],
     "purge": [Variant(404, ids=_nowhere)],
     "delete_task": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "list_labels": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "get_label": [Variant(404, ids=_nowhere)],
+    "create_label": [Variant(201, lambda _: {"json": {"name": uuid4().hex, "id": str(uuid7())}})],
+    "update_label": RENAMING,
+    "put_label": RENAMING,
+    "merge_label": [
+        Variant(400, lambda _: {"json": {"into": str(uuid7())}}),
+        Variant(404, lambda _: {"json": {"into": str(uuid7())}}, _nowhere),
+    ],
+    "delete_label": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
     "delete_me": [Variant(403, lambda _: {"json": {"password": "a wrong guess"}})],
     "update_me": [
         Variant(200, lambda _: {"json": {"name": uuid4().hex}}),

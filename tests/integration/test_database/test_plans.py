@@ -20,7 +20,7 @@ from backend.services.outbox import Outbox
 from backend.services.revocations import PURGE, RECENT, RETENTION
 from tests.factories.plans import Plan, explained, explaining
 from tests.factories.queries import CountQueries
-from tests.integration.test_architecture.operations import APP, OPERATIONS, REQUESTS, Operation, ids_of
+from tests.integration.test_architecture.operations import APP, OPERATIONS, Operation, ids_of, request_of
 from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member, token_hash
 from tests.integration.test_database.stage import LIMIT, TASKS, connected
 from tests.integration.test_database.statements import (
@@ -78,11 +78,16 @@ async def crowd(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> As
         yield crowd
 
 
-def requests(operation: Operation, member: Member) -> Iterator[tuple[Variant, Mapping[str, Any]]]:
-    """What of each request to the operation is sent."""
-    usual = [Variant(None, lambda member: REQUESTS[operation.name](member.client))]
-    for variant in (*(usual if operation.name not in LEAVING else []), *VARIANTS.get(operation.name, ())):
-        yield variant, variant.request(member)
+async def requests(
+    operation: Operation, member: Member
+) -> AsyncIterator[tuple[Variant, Mapping[str, str], Mapping[str, Any]]]:
+    """Of each request to the operation, what its path names and what else is sent."""
+    if operation.name not in LEAVING:
+        ids = await ids_of(member.client, operation)
+        yield Variant(None), ids, request_of(operation, member.client, ids)
+    for variant in VARIANTS.get(operation.name, ()):
+        ids = variant.ids(member) if variant.ids else await ids_of(member.client, operation)
+        yield variant, ids, variant.request(member)
 
 
 def assert_served(plan: Plan, *, whole: bool = False) -> None:
@@ -110,8 +115,7 @@ async def test_an_index_serves_every_statement_of_an_operation(
     found = set()
     for case in OWNERS:
         async with crowd.member(mode, case) as member:
-            for variant, sent in requests(operation, member):
-                ids = variant.ids(member) if variant.ids else await ids_of(member.client, operation)
+            async for variant, ids, sent in requests(operation, member):
                 path = operation.path.format(user_id="me", **ids)
                 with explained() as plans, count_queries() as queries:
                     reply = await member.client.request(operation.method, path, **sent)
@@ -169,7 +173,7 @@ def test_statements_are_of_routes_that_there_are() -> None:
 )
 async def test_whatever_a_request_may_say_is_said(crowd: Crowd, operation: Operation) -> None:
     async with crowd.member(MODES[0], "few open") as member:
-        sent = [parts for _, parts in requests(operation, member)]
+        sent = [parts async for _, _, parts in requests(operation, member)]
     document = APP.openapi()["paths"][operation.path][operation.method.lower()]
 
     said = {name for parts in sent for kind in ("params", "json", "data") for name in parts.get(kind, ())}
