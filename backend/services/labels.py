@@ -125,16 +125,16 @@ class LabelTable(OwnedTable):
             return super()._change(fields)
         new = self._named(fields)
         renamed = func.array_replace(_T.labels, _name_of("id"), cast(new["name"], Text))
-        return self._write(new, self._differs(new), along=_in_tasks(renamed))
+        return self.write(new, self._differs(new), along=_in_tasks(renamed))
 
     def _trash(self) -> Statement:
-        return self._write(_DELETED, along=_in_tasks(_WITHOUT))
+        return self.write(_DELETED, along=_in_tasks(_WITHOUT))
 
     def _merge(self) -> Statement:
         into = _name_of("new_into")
         replaced = func.array_replace(_T.labels, _name_of("id"), into)
         labels = case((_T.labels.contains(array([into])), _WITHOUT), else_=replaced)
-        return self._write(_DELETED, along=_in_tasks(labels))
+        return self.write(_DELETED, along=_in_tasks(labels))
 
 
 def _in_tasks(labels: ColumnElement[Any]) -> Along:

@@ -198,7 +198,9 @@ async def send(client: httpx.AsyncClient, world: World, cell: Cell) -> tuple[htt
     """The reply to the request of a cell, and the ids that it has to do with."""
     operation, whose = cell.operation, dict(cell.ids)
     person = world.stranger if cell.acting == STRANGERS else world.owner
-    own = {name: of[cell.acting or OWNERS] for name, of in world.ids.items() if name.startswith("another ")}
+    own = {
+        name: of.get(cell.acting or OWNERS, of[OWNERS]) for name, of in world.ids.items() if name.startswith("another ")
+    }
     request: dict[str, Any] = dict(request_of(operation, person, own))
     path = {name: world.ids[name][whose.get(Place("path", (name,)), OWNERS)] for name in operation.parameters}
     sent = list(path.values())

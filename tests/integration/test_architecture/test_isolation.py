@@ -110,7 +110,7 @@ async def test_a_strangers_object_is_one_that_never_existed(
     app: FastAPI, owner: Client, stranger: Client, operation: Operation, headers: Headers
 ) -> None:
     theirs = await ids_of(owner, operation)
-    nobodys = {name: str(uuid7()) for name in operation.objects}
+    nobodys = {name: str(uuid7()) for name in theirs}
     before = await everything_of(app, owner.user_id)
 
     answers = []

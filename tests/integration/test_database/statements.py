@@ -22,6 +22,7 @@ ZONE = "select users: users_pkey"
 
 LABEL_READ = "select labels: labels_pkey"
 LABEL_WRITTEN = "update labels, update revisions: labels_pkey, revisions_pkey"
+LABEL_LOCKED = "lock labels, lock revisions: labels_pkey, revisions_pkey"
 LABEL_IN_TASKS = (
     "update labels, update revisions, update tasks: labels_pkey, revisions_pkey, tasks_search_idx, tasks_trash_idx"
 )
@@ -89,10 +90,10 @@ STATEMENTS: Mapping[str, set[str]] = {
     "list_labels": {"select labels: labels_listing_idx"},
     "get_label": {LABEL_READ},
     "create_label": {"insert labels, update revisions: labels_pkey, revisions_pkey", LOCKED},
-    "put_label": {LABEL_WRITTEN, LOCKED, LABEL_IN_TASKS, LABEL_READ},
-    "update_label": {LABEL_WRITTEN, LOCKED, LABEL_IN_TASKS, LABEL_READ},
-    "merge_label": {LOCKED, LABEL_IN_TASKS, LABEL_READ},
-    "delete_label": {LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "put_label": {LABEL_WRITTEN, LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "update_label": {LABEL_WRITTEN, LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "merge_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "delete_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,

@@ -80,10 +80,10 @@ async def crowd(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> As
 
 async def requests(
     operation: Operation, member: Member
-) -> AsyncIterator[tuple[Variant, Mapping[str, str], Mapping[str, Any]]]:
+) -> AsyncIterator[tuple[Variant, Mapping[str, Any], Mapping[str, Any]]]:
     """Of each request to the operation, what its path names and what else is sent."""
     if operation.name not in LEAVING:
-        ids = await ids_of(member.client, operation)
+        ids: Mapping[str, Any] = await ids_of(member.client, operation)
         yield Variant(None), ids, request_of(operation, member.client, ids)
     for variant in VARIANTS.get(operation.name, ()):
         ids = variant.ids(member) if variant.ids else await ids_of(member.client, operation)
