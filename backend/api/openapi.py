@@ -169,7 +169,7 @@ def _complete(app: FastAPI) -> Document:
             if (path, method) in protected:
                 _protect(operation, protected[path, method])
             _complete_input(operation, schemas)
-            _complete_responses(method, operation, schemas)
+            _complete_responses(operation, schemas)
             _share(operation["responses"], shared)
     components["responses"] = dict(sorted(shared.items()))
     document["tags"] = _tags(app)
@@ -243,9 +243,9 @@ def _without_null(schema: Document) -> Document:
     return schema
 
 
-def _complete_responses(method: str, operation: Document, schemas: Document) -> None:
+def _complete_responses(operation: Document, schemas: Document) -> None:
     responses = operation["responses"]
-    counted = "Health" not in operation["tags"]
+    counted, creates = "Health" not in operation["tags"], "201" in responses
     # FastAPI declares its own 422 wherever there is input; ours is the 400 that the route declares.
     responses.pop("422", None)
     for status in (413, 415, 500) if "requestBody" in operation else (500,):
@@ -257,7 +257,7 @@ def _complete_responses(method: str, operation: Document, schemas: Document) -> 
     for status, response in responses.items():
         if response["description"] == "Successful Response":
             response["description"] = HTTPStatus(int(status)).phrase
-        names = ["X-Request-ID", *_header_names(method, status, response, schemas)]
+        names = ["X-Request-ID", *_header_names(status, response, schemas, creates=creates)]
         # What is too large is refused before anybody counts, and a fault of ours is answered for by who does not.
         if counted and status not in ("413", "500"):
             names += ["RateLimit", "RateLimit-Policy"]
@@ -267,12 +267,12 @@ def _complete_responses(method: str, operation: Document, schemas: Document) -> 
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _header_names(method: str, status: str, response: Document, schemas: Document) -> Iterator[str]:
+def _header_names(status: str, response: Document, schemas: Document, *, creates: bool) -> Iterator[str]:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     named = schemas.get(schema.get("$ref", "").removeprefix(_SCHEMA), {})
     if "version" in named.get("properties", {}):
         yield "ETag"
-        if method == "post":
+        if creates:
             yield "Location"
     if status == "304":
         yield "ETag"

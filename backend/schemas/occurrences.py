@@ -1,12 +1,13 @@
 """Completed occurrences as clients see them."""
 
-from datetime import date, time
+from datetime import date
 from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict
 from pydantic.config import JsonDict
 
 from backend.schemas.base import ResponseModel
+from backend.utils.validators import WallTime
 
 _EXAMPLE: JsonDict = {
     "id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e05",
@@ -27,7 +28,7 @@ class OccurrenceRead(ResponseModel):
     id: UUID
     task_id: UUID
     due_date: date
-    due_time: time | None
+    due_time: WallTime | None
     time_zone: str | None
     completed_at: AwareDatetime
     created_at: AwareDatetime

@@ -1,6 +1,6 @@
 """Tasks as clients see them."""
 
-from datetime import date, time
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -66,23 +66,23 @@ _EXAMPLE: JsonDict = {
     "user_id": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02",
     "title": "Water the plants",
     "description": "The fern too",
-    "completed": False,
-    "completed_at": None,
+    "completed": True,
+    "completed_at": "2027-03-01T08:20:00.000000Z",
     "priority": "none",
-    "start_date": None,
+    "start_date": "2027-02-27",
     "due_date": "2027-03-01",
     "due_time": "09:00:00",
     "time_zone": "Europe/Berlin",
     "due_at": "2027-03-01T08:00:00.000000Z",
     "recurrence": {"rule": "FREQ=WEEKLY;BYDAY=MO", "anchor": "due"},
-    "project_id": None,
-    "parent_id": None,
+    "project_id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e06",
+    "parent_id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e07",
     "position": "l00000000002a",
     "labels": ["garden"],
     "reminders": ["PT15M"],
     "version": 42,
     "created_at": "2027-02-26T08:15:00.000000Z",
-    "updated_at": "2027-02-28T17:40:00.000000Z",
+    "updated_at": "2027-03-01T08:20:00.000000Z",
 }
 
 
@@ -169,7 +169,7 @@ class TaskRead(ResponseModel):
     priority: Priority
     start_date: date | None
     due_date: date | None
-    due_time: time | None
+    due_time: WallTime | None
     time_zone: str | None
     due_at: AwareDatetime | None = Field(description="The instant at which it is due; null when that is a whole day")
     recurrence: RecurrenceRead | None

@@ -13,7 +13,6 @@ _EXAMPLE: JsonDict = {
     "kind": "task",
     "title": "Water the plants",
     "tasks": 3,
-    "version": 42,
     "deleted_at": "2027-02-28T17:40:00.000000Z",
 }
 
@@ -27,7 +26,6 @@ class TrashedRead(ResponseModel):
     kind: Literal["task", "project"]
     title: str
     tasks: int = Field(description="How many tasks come back with it, itself counted")
-    version: int
     deleted_at: AwareDatetime
 
 

@@ -76,7 +76,7 @@ class OccurrenceService:
             following = _next(state, skip=False)
             row = await self._step(sql.LAST if following is None else sql.COMPLETE, state, following)
             if row is not None:
-                log.info("task.completed", task_id=str(task_id), recurs=following is not None)
+                log.info("task.completed", task_id=str(task_id), fields=["completed"])
                 return row
         return await self._task(task_id)
 

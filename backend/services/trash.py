@@ -108,7 +108,6 @@ def _entries(table: Table, kind: str, title: ColumnElement[str], *, resumed: boo
         literal(kind).label("kind"),
         title.label("title"),
         tasks.scalar_subquery().label("tasks"),
-        c.revision.label("version"),
         c.deleted_at,
     ).where(c.user_id == OWNER, c.deleted_at.is_not(None), c.trashed_with == c.id)
     if resumed:

@@ -16,6 +16,7 @@ from pydantic import (
     EmailStr,
     Field,
     GetJsonSchemaHandler,
+    WithJsonSchema,
     validate_email,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -247,7 +248,10 @@ Id = Annotated[UUID, BeforeValidator(canonical_uuid)]
 CalendarDate = Annotated[date, BeforeValidator(calendar_date), AfterValidator(finite_date)]
 """A date, `YYYY-MM-DD`."""
 
-WallTime = Annotated[time, BeforeValidator(wall_time)]
+# JSON Schema's own "time" has an offset from UTC, which no clock on a wall shows.
+WallTime = Annotated[
+    time, BeforeValidator(wall_time), WithJsonSchema({"type": "string", "pattern": f"^{_WALL_TIME.pattern}$"})
+]
 """A time of day, `HH:MM` or `HH:MM:SS`."""
 
 Reminder = Annotated[str, Field(max_length=40), AfterValidator(reminder)]

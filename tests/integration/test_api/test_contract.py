@@ -31,7 +31,10 @@ CREATING = {operation.path: operation for operation in OPERATIONS if operation.m
 OTHERWISE_MADE: Mapping[str, Callable[[Client], Awaitable[str]]] = {
     "/api/v1/auth/sessions": PARAMETERS["session_id"],
     "/api/v1/users/{user_id}/audit": PARAMETERS["session_id"],
+    "/api/v1/users/{user_id}/trash": PARAMETERS["trashed_id"],
 }
+SPECIAL = {"recurring_task_id", "trashed_id"}
+"""Objects that no creation makes as they have to be."""
 LISTS = [operation for operation in OPERATIONS if "Link" in operation.responses.get(200, {}).get("headers", {})]
 
 
@@ -69,7 +72,8 @@ async def objects_for(operation: Operation, client: Client) -> dict[str, str]:
     """Objects of the client's own for the operation's path, each made as the document shows."""
     ids: dict[str, str] = {}
     for name in operation.objects:
-        ids[name] = await made(operation.path.partition(f"/{{{name}}}")[0], client, ids)
+        special = PARAMETERS[name](client) if name in SPECIAL else None
+        ids[name] = await (special or made(operation.path.partition(f"/{{{name}}}")[0], client, ids))
     return ids
 
 
@@ -77,6 +81,9 @@ async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
     """The id of another object of a collection."""
     if collection in OTHERWISE_MADE:
         return await OTHERWISE_MADE[collection](client)
+    if collection.endswith("/occurrences"):
+        task = f"/api/v1/users/me/tasks/{ids['recurring_task_id']}"
+        return str(answered(await client.patch(f"{task}/complete"))["id"])
     assert collection in CREATING, f"No POST {collection} makes one: say in OTHERWISE_MADE what does"
     created = await as_documented(CREATING[collection], client, ids).send()
     return str(answered(created, 201)["id"])
@@ -145,6 +152,21 @@ async def taken(attempt: Attempt) -> None:
             answered(await attempt.send(), 201)
 
 
+async def due_on_another_day(attempt: Attempt) -> None:
+    task = attempt.request["url"].removesuffix("/complete")
+    recurring = {"due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
+    answered(await attempt.client.patch(task, json=recurring))
+    attempt.request["json"] = {"due_date": "2020-01-01"}
+
+
+async def no_longer_recurring(attempt: Attempt) -> None:
+    answered(await attempt.client.patch(attempt.request["url"].removesuffix("/skip"), json={"recurrence": None}))
+
+
+async def undone(attempt: Attempt) -> None:
+    answered(await attempt.send())
+
+
 async def outdated(attempt: Attempt) -> None:
     attempt.request["headers"]["If-Match"] = '"0"'
 
@@ -175,12 +197,22 @@ PROVOKED_BY: Mapping[int, Callable[[Attempt], Awaitable[None]]] = {
 }
 """What turns a documented request into one that is answered so."""
 
+CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
+    "completeTask": due_on_another_day,
+    "completeTaskPhase2": due_on_another_day,
+    "skipOccurrence": no_longer_recurring,
+    "undoOccurrence": undone,
+}
+"""What brings about a 409 otherwise."""
+
 
 @pytest.mark.parametrize(("operation", "status"), DECLARED)
 async def test_each_declared_answer_comes_and_is_as_declared(owner: Client, operation: Operation, status: int) -> None:
     # There is nothing at the address that is made up where no ids are given.
     attempt = as_documented(operation, owner, {} if status == 404 else await objects_for(operation, owner))
-    if status in PROVOKED_BY:
+    if status == 409 and str(operation) in CONFLICTS:
+        await CONFLICTS[str(operation)](attempt)
+    elif status in PROVOKED_BY:
         await PROVOKED_BY[status](attempt)
 
     reply = await attempt.send()

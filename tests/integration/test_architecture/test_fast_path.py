@@ -29,7 +29,7 @@ MISSING = "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01"
 LONG = "x" * 300
 
 VOLATILE = re.compile(
-    rb'"(id|request_id|instance|created_at|updated_at|completed_at)":"[^"]*"|"version":\d+|[0-9a-f-]{36}|"\d+"'
+    rb'"(id|request_id|instance|position|created_at|updated_at|completed_at)":"[^"]*"|"version":\d+|[0-9a-f-]{36}|"\d+"'
 )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
 from pydantic import AwareDatetime, BaseModel
@@ -38,9 +38,14 @@ SECRETS = {"access_token", "refresh_token"}
 def alternatives(annotation: object) -> tuple[object, ...]:
     return (
         get_args(annotation)
-        if isinstance(annotation, UnionType) or get_origin(annotation) is Literal
+        if isinstance(annotation, UnionType) or get_origin(annotation) in {Literal, Union}
         else (annotation,)
     )
+
+
+def bare(kind: Any) -> object:
+    """The type without what is said of it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else get_origin(kind) or kind
 
 
 def shown_as(kind: object) -> object:
@@ -57,7 +62,7 @@ def kept_as(column: Column[object]) -> type:
 
 @pytest.mark.parametrize(("field", "column"), FIELDS)
 def test_a_field_is_a_column_of_the_same_type_and_as_nullable(field: FieldInfo, column: Column[object]) -> None:
-    kinds = {get_origin(kind) or kind for kind in alternatives(field.annotation)}
+    kinds = {bare(kind) for kind in alternatives(field.annotation)}
 
     assert column is not None, "there is such a column"
     assert {shown_as(kind) for kind in kinds - {NoneType}} == {kept_as(column)}

@@ -41,5 +41,8 @@ async def skip_occurrence(occurrences: Occurrences, recurring_task_id: PathId, e
 
 @router.post("/undo", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound, 412, NothingToUndo))
 async def undo_occurrence(occurrences: Occurrences, recurring_task_id: PathId, expected: IfMatch) -> Response:
-    """Take back that the latest occurrence was done: the task is due when it was, with its reminders and subtasks."""
+    """Take back that the latest occurrence was done.
+
+    The task is due when it was, with its reminders, and with the subtasks that were completed.
+    """
     return one(await occurrences.undo(recurring_task_id, expected))

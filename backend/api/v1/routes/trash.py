@@ -21,7 +21,10 @@ router = APIRouter(prefix="/api/v1/users/{user_id}/trash", tags=["Trash"], depen
 
 @router.get("", response_model=list[TrashedRead], responses=problems(400, 401, 403))
 async def list_trash(request: Request, trash: Trash, query: Annotated[PageQuery, Query()]) -> Response:
-    """List what was deleted, the latest first: one entry for all that was deleted at once."""
+    """List what is in the trash, the latest first.
+
+    What was deleted at once, a task with its subtasks or a project with its tasks, is one entry.
+    """
     return many(request, await trash.list(query.limit, query.position()))
 
 
