@@ -57,38 +57,38 @@ def _new(*names: str) -> Expressions:
     return {name: bindparam(f"new_{name}", type_=_T[name].type) for name in names}
 
 
-def _recorded(revision: CTE, subtasks: CTE) -> CTE:
-    """The occurrence that is completed, with what undoing it brings back."""
+def _recorded(revision: CTE, written: CTE, subtasks: CTE) -> CTE:
+    """The occurrence that is completed, with what undoing it brings back: what was seen of the task before."""
     done = select(func.jsonb_object_agg(cast(_T.id, Text), _T.completed_at)).where(
         _T.user_id == OWNER, _T.id.in_(select(subtasks.c.id)), _T.completed_at.is_not(None)
     )
-    task = _T.id.table.alias("done")
-    fields = ("due_date", "due_time", "time_zone", "reminders", "recurrence_taken")
-    previous = func.jsonb_build_object(
-        *(part for name in fields for part in (literal(name), task.c[name])),
-        literal("subtasks"),
-        func.coalesce(done.scalar_subquery(), literal("{}").cast(JSONB)),
+    subtasks_before = func.jsonb_build_object(
+        literal("subtasks"), func.coalesce(done.scalar_subquery(), literal("{}").cast(JSONB))
     )
     values: dict[str, ColumnElement[Any]] = {
         "user_id": OWNER,
         "id": bindparam("occurrence", type_=_O.id.type),
         "revision": revision.c.revision,
-        "task_id": task.c.id,
-        **{name: task.c[name] for name in ("due_date", "due_time", "time_zone")},
+        "task_id": written.c.id,
+        **{name: bindparam(f"seen_{name}", type_=_O[name].type) for name in ("due_date", "due_time", "time_zone")},
         "completed_at": func.now(),
-        "previous": previous,
+        "previous": bindparam("seen", type_=JSONB()).op("||")(subtasks_before),
     }
-    query = select(*values.values()).where(task.c.user_id == OWNER, task.c.id == _ID, revision.c.revision.is_not(None))
-    return insert(_O.id.table).from_select(list(values), query, include_defaults=False).returning(_O.id).cte("recorded")
+    return (
+        insert(_O.id.table)
+        .from_select(list(values), select(*values.values()), include_defaults=False)
+        .returning(_O.id)
+        .cte("recorded")
+    )
 
 
 def _completing(table: TaskTable) -> Statement:
     """On to the next occurrence: what was completed of the subtasks is open again."""
     subtasks = subtasks_of(_ID)
 
-    def along(revision: CTE) -> Sequence[CTE]:
-        reopened = write_subtasks(revision, subtasks, {"completed_at": None}, _T.completed_at.is_not(None))
-        return [_recorded(revision, subtasks), reopened]
+    def along(revision: CTE, written: CTE) -> Sequence[CTE]:
+        reopened = write_subtasks(revision, written, subtasks, {"completed_at": None}, _T.completed_at.is_not(None))
+        return [_recorded(revision, written, subtasks), reopened]
 
     return table.write(_new("due_date", "recurrence_taken", "reminders"), _T.completed_at.is_(None), along=along)
 
@@ -98,10 +98,10 @@ def _completing_the_last(table: TaskTable) -> Statement:
     subtasks = subtasks_of(_ID)
     done: Expressions = {"completed_at": func.now()}
 
-    def along(revision: CTE) -> Sequence[CTE]:
+    def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         return [
-            _recorded(revision, subtasks),
-            write_subtasks(revision, subtasks, done, _T.completed_at.is_(None)),
+            _recorded(revision, written, subtasks),
+            write_subtasks(revision, written, subtasks, done, _T.completed_at.is_(None)),
         ]
 
     return table.write({**done, **_new("recurrence_taken")}, _T.completed_at.is_(None), along=along)
@@ -131,10 +131,10 @@ def _undoing(table: TaskTable) -> Statement:
         "completed_at": null(),
     }
 
-    def along(revision: CTE) -> Sequence[CTE]:
+    def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         undone = (
             update(_O.id.table)
-            .where(_O.user_id == OWNER, _O.id == latest.c.id, revision.c.revision.is_not(None))
+            .where(_O.user_id == OWNER, _O.id == latest.c.id, exists(select(1).select_from(written)))
             .values(deleted_at=func.now(), revision=revision.c.revision, updated_at=func.now())
             .returning(_O.id)
             .cte("undone")
@@ -145,7 +145,7 @@ def _undoing(table: TaskTable) -> Statement:
         )
         done_before = done.select_from(latest.join(each, literal(True))).cte("done_before")
         at = select(done_before.c.at).where(done_before.c.id == _T.id).scalar_subquery()
-        return [undone, write_subtasks(revision, done_before, {"completed_at": at}, _T.completed_at.is_(None))]
+        return [undone, write_subtasks(revision, written, done_before, {"completed_at": at}, _T.completed_at.is_(None))]
 
     return table.write(values, exists(select(1).select_from(latest)), along=along)
 

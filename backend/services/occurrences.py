@@ -1,5 +1,6 @@
 """Recurring tasks: completing one records what was done and moves the task on, in one statement."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,6 +20,9 @@ from backend.services import occurrence_statements as sql
 from backend.services.task_table import TASKS, TaskNotFound
 
 log = structlog.get_logger()
+
+_BEFORE = ("due_date", "due_time", "time_zone", "reminders", "recurrence_taken")
+"""What undoing brings back of the task itself."""
 
 ATTEMPTS = 3
 """How often a step is tried that others get in between."""
@@ -135,6 +139,8 @@ class OccurrenceService:
             "id": state["id"],
             "expected": [str(state["version"])],
             "occurrence": uuid7(),
+            "seen": json.dumps({name: state[name] for name in _BEFORE}, default=str),
+            **{f"seen_{name}": state[name] for name in _BEFORE},
             "new_due_date": following and following.date,
             "new_recurrence_taken": state["recurrence_taken"] + 1,
             "new_reminders": reminders.moved(state["reminders"], days, state["time_zone"] or state["viewer_zone"]),

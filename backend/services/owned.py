@@ -40,8 +40,10 @@ _REVISIONS = metadata.tables["revisions"]
 OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
 
 type Expressions = Mapping[str, ColumnElement[Any]]
-type Along = Callable[[CTE], Sequence[CTE]]
-"""What else a statement writes, with the revision that it takes."""
+type Along = Callable[[CTE, CTE], Sequence[CTE]]
+"""What else a statement writes, given the revision that it takes and the row that it has written: nothing, unless there
+is one. Of two that change the same version at once, the second finds that out only when it comes to the row.
+"""
 
 _LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
 _LOCK = Statement(_LOCK_OWNER)
@@ -149,16 +151,20 @@ class OwnedTable:
         return self.write({"deleted_at": func.now()})
 
     def write(self, values: Expressions, *conditions: ColumnElement[bool], along: Along | None = None) -> Statement:
+        """A change of a row that is there, has an expected version, and meets the conditions; answers the row."""
         target = [*self._live(), self._expected(), *conditions]
         # Only a write that finds its row takes a revision: a refused one, unless it lost a race, leaves all as it was.
         revision = next_revision(exists(select(1).where(*target)))
-        return Statement(
+        changed = (
             update(self._table)
             .where(*target, revision.c.revision.is_not(None))
             .values({**values, "revision": revision.c.revision, "updated_at": func.now()})
-            .add_cte(revision, *(along(revision) if along else ()))
             .returning(*self.read)
         )
+        if along is None:
+            return Statement(changed.add_cte(revision))
+        written = changed.cte("written")
+        return Statement(select(written).add_cte(revision, *along(revision, written)))
 
 
 def at_the_end(revision: ColumnElement[int]) -> ColumnElement[str]:

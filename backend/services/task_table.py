@@ -86,24 +86,30 @@ class TaskTable(OwnedTable):
             self.stored(new, self._current),
             self._differs(new),
             once,
-            along=lambda revision: [write_subtasks(revision, subtasks_of(self._id), done, _T.completed_at.is_(None))],
+            along=lambda revision, written: [
+                write_subtasks(revision, written, subtasks_of(self._id), done, _T.completed_at.is_(None))
+            ],
         )
 
     def _trash(self) -> Statement:
         """With all its subtasks that are not in the trash already: they come back together."""
         trashed = {"deleted_at": func.now(), "trashed_with": self._id}
-        return self.write(trashed, along=lambda revision: [write_subtasks(revision, subtasks_of(self._id), trashed)])
+        return self.write(
+            trashed, along=lambda revision, written: [write_subtasks(revision, written, subtasks_of(self._id), trashed)]
+        )
 
 
-def write_subtasks(revision: CTE, found: CTE, values: Mapping[str, Any], *conditions: ColumnElement[bool]) -> CTE:
-    """Those of the subtasks that meet the conditions get the values, with the revision of the whole statement."""
+def write_subtasks(
+    revision: CTE, written: CTE, found: CTE, values: Mapping[str, Any], *conditions: ColumnElement[bool]
+) -> CTE:
+    """If the task was written, those of the subtasks that meet the conditions get the values, with its revision."""
     return (
         update(_T.id.table)
         .where(
             _T.user_id == OWNER,
             _T.id.in_(select(found.c.id)),
             _T.deleted_at.is_(None),
-            revision.c.revision.is_not(None),
+            exists(select(1).select_from(written)),
             *conditions,
         )
         .values({**values, "revision": revision.c.revision, "updated_at": func.now()})

@@ -168,3 +168,19 @@ async def test_occurrences_of_nobodys_task_are_not_there(owner: Client, stranger
     problem(await owner.get(f"{TASKS}/{task['id']}/occurrences"), 404, "task_not_found")
     for what in ("skip", "undo"):
         problem(await owner.post(f"{TASKS}/{task['id']}/{what}"), 404, "task_not_found")
+
+
+async def test_whoever_is_late_changes_nothing_below_the_task(owner: Client) -> None:
+    for _ in range(5):
+        parent = answered(await owner.post(TASKS, json={"title": "Spring cleaning"}), 201)
+        child = answered(await owner.post(TASKS, json={"title": "Windows", "parent_id": parent["id"]}), 201)
+        path, seen = f"{TASKS}/{parent['id']}", {"If-Match": f'"{parent["version"]}"'}
+
+        changed, completed = await asyncio.gather(
+            owner.patch(path, json={"title": "Autumn cleaning"}, headers=seen),
+            owner.patch(path, json={"completed": True}, headers=seen),
+        )
+
+        assert sorted((changed.status_code, completed.status_code)) == [200, 412]
+        below = answered(await owner.get(f"{TASKS}/{child['id']}"))
+        assert below["completed"] == (completed.status_code == 200)
