@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     or_,
     select,
@@ -140,12 +141,13 @@ class LabelTable(OwnedTable):
 def _in_tasks(labels: ColumnElement[Any]) -> Along:
     """Has other labels in every task that carries this one, also in the trash."""
 
-    def along(revision: CTE) -> Sequence[CTE]:
+    def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         carries = _T.labels.contains(array([_name_of("id")]))
         # Said twice, as the trash has an index of its own.
         anywhere = or_(and_(_T.deleted_at.is_(None), carries), and_(_T.deleted_at.is_not(None), carries))
         changed = {"labels": labels, "revision": revision.c.revision, "updated_at": func.now()}
-        return [update(_T.id.table).where(_T.user_id == OWNER, anywhere).values(changed).cte("in_tasks")]
+        there = exists(select(1).select_from(written))
+        return [update(_T.id.table).where(_T.user_id == OWNER, anywhere, there).values(changed).cte("in_tasks")]
 
     return along
 

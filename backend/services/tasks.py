@@ -19,6 +19,7 @@ from backend.domain.recurrence_rule import InvalidRule, parse
 from backend.schemas.finding import TaskQuery
 from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.finding import Finder
+from backend.services.labels import ensure
 from backend.services.occurrences import OccurrenceService
 from backend.services.owned import OwnedRows, named_new
 from backend.services.task_places import explain
@@ -66,6 +67,8 @@ class TaskService:
         if task.recurrence is not None:
             del fields["recurrence"]
             fields |= _recurring(task.recurrence.model_dump(), task.due_date)
+        if "labels" in fields:
+            fields["labels"] = await ensure(self._lane, self._owner, fields["labels"])
         try:
             row, created = await self._tasks.insert(task_id, fields)
         except asyncpg.CheckViolationError as error:
@@ -85,6 +88,8 @@ class TaskService:
         fields = changes.model_dump()
         if "recurrence" in fields:
             fields |= await self._recurring(task_id, fields.pop("recurrence"), fields)
+        if "labels" in fields:
+            fields["labels"] = await ensure(self._lane, self._owner, fields["labels"])
         if fields.get("completed") is True:
             return await self._complete(task_id, fields, expected)
         try:

@@ -199,3 +199,13 @@ async def test_deleting_a_parent_takes_all_below_it_along(owner: Client) -> None
     for task in (parent, child, grandchild):
         problem(await owner.get(f"{TASKS}/{task['id']}"), 404, "task_not_found")
     assert await read(owner, other) == other
+
+
+async def test_labels_are_spelled_as_they_were_first(owner: Client) -> None:
+    await make(owner, labels=["Garden"])
+
+    task = await make(owner, labels=["GARDEN", "home"])
+    assert task["labels"] == ["Garden", "home"]
+    assert (await change(owner, task, labels=["Home", "garden"]))["labels"] == ["home", "Garden"]
+    labels = answered(await owner.get("/api/v1/users/me/labels"))
+    assert sorted(label["name"] for label in labels) == ["Garden", "home"]
