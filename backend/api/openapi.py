@@ -206,7 +206,11 @@ def _schemas(derived: Document) -> Document:
         if "examples" in schema and "properties" in schema:
             # Pydantic sorts the members of an example, where an answer has the order of the fields.
             names = schema["properties"]
-            schema["examples"] = [{name: one[name] for name in names if name in one} for one in schema["examples"]]
+            # What is null, FastAPI has dropped.
+            required = schema.get("required", ())
+            schema["examples"] = [
+                {name: one.get(name) for name in names if name in one or name in required} for one in schema["examples"]
+            ]
     return dict(sorted(schemas.items()))
 
 

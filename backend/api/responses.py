@@ -38,9 +38,9 @@ def one(row: Mapping[str, Any], *, status: int = 200, location: str | None = Non
     return _Json(_encode(_objects([row])[0]), status, headers)
 
 
-def plain(row: Mapping[str, Any]) -> Response:
+def plain(row: Mapping[str, Any], *, status: int = 200) -> Response:
     """An answer that is no object of its own and has no version."""
-    return _Json(_encode(_objects([row])[0]))
+    return _Json(_encode(_objects([row])[0]), status)
 
 
 def one_unless_known(row: Mapping[str, Any], known: str | None) -> Response:

@@ -120,6 +120,12 @@ def quick_add(sentence: str, now: datetime) -> QuickTask:
     )
 
 
+def project_in(sentence: str) -> str | None:
+    """The name of the project that a sentence names, which does not depend on when it is said."""
+    words = [_Word(match.start(), match.end(), match[0]) for match in _WORDS.finditer(sentence)]
+    return next((name for _, (meaning, name) in _marks(words) if meaning == "project"), None)
+
+
 def _marks(words: Sequence[_Word]) -> Iterator[tuple[_Word, tuple[Meaning, str]]]:
     """The words that name a project, labels or a priority. A second project or priority is title, and can be seen."""
     seen: set[Meaning] = set()

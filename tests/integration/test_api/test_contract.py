@@ -145,7 +145,8 @@ async def taken(attempt: Attempt) -> None:
         attempt.request["json"]["token"] = attempt.client.change_token
     if attempt.operation.takes_an_id:
         await again(attempt)
-        trashed = await attempt.client.delete(f"{attempt.request['url']}/{attempt.request['json']['id']}")
+        collection = attempt.request["url"].removesuffix("/quick")
+        trashed = await attempt.client.delete(f"{collection}/{attempt.request['json']['id']}")
         assert trashed.status_code == 204
     elif "scopes" in attempt.request["json"]:
         for _ in range(MOST):

@@ -132,6 +132,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
     {
         "list_tasks": lambda _: {"params": {"limit": 20, "completed": False}},
         "create_task": lambda _: {"json": {"title": f"Feed the cat {CANARY}", "priority": "high"}},
+        "quick_add": lambda _: {"json": {"text": f"Feed the cat {CANARY} tomorrow @pets !high"}},
         "get_task": lambda _: {},
         "put_task": lambda _: {"json": {"title": f"Feed the dog {CANARY}"}},
         "update_task": lambda _: {"json": {"description": f"Twice {CANARY}", "due_date": "2027-03-01"}},

@@ -52,8 +52,9 @@ def parameter_of(operation: Operation, place: Place) -> str:
 
 
 def is_below(collection: Operation, operation: Operation) -> bool:
-    """Whether the operation is on a single object of the collection."""
-    return bool(operation.objects) and operation.path == f"{collection.path}/{{{operation.objects[-1]}}}"
+    """Whether the operation is on a single object of the collection. Quick add makes one of another's."""
+    path = collection.path.removesuffix("/quick")
+    return bool(operation.objects) and operation.path == f"{path}/{{{operation.objects[-1]}}}"
 
 
 def places_that_sound_like_ids(operation: Operation) -> set[Way]:

@@ -11,6 +11,7 @@ from tests.integration.test_architecture.operations import OPERATIONS, PROTECTED
 BUDGETS: Mapping[str, int] = {
     "list_tasks": 1,
     "create_task": 1,
+    "quick_add": 3,
     "get_task": 1,
     "put_task": 1,
     "update_task": 1,

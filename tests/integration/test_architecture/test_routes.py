@@ -134,8 +134,8 @@ def test_the_mission_documents_paths_take_the_same_methods_as_ours() -> None:
         for base in PHASE2
     )
 
-    assert ours == theirs
-    assert {(path, method) for path, method, _ in ours} >= {
+    assert theirs <= ours
+    assert {(path, method) for path, method, _ in theirs} == {
         ("", "GET"),
         ("", "POST"),
         ("/{task_id}", "GET"),
@@ -157,7 +157,7 @@ def test_the_mission_documents_paths_take_and_answer_the_same_as_ours() -> None:
         for base in PHASE2
     )
 
-    assert ours == theirs
+    assert {at: ours.get(at) for at in theirs} == theirs
 
 
 def _but_for_names(operation: dict[str, Any]) -> Any:

@@ -166,6 +166,7 @@ def _create_projects() -> None:
             postgresql_nulls_not_distinct=True,
         ),
     )
+    op.create_index("projects_name_idx", "projects", ["user_id", sa.text("lower(name)")], postgresql_where=LIVE)
     op.create_index("projects_position_idx", "projects", ["user_id", "position", "id"], postgresql_where=LIVE)
     op.create_index("projects_trash_idx", "projects", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
 
