@@ -81,6 +81,9 @@ async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
     """The id of another object of a collection."""
     if collection in OTHERWISE_MADE:
         return await OTHERWISE_MADE[collection](client)
+    if collection.endswith("/tree"):
+        below = {"title": "Fetch water", "parent_id": ids["task_id"]}
+        return str(answered(await client.post("/api/v1/users/me/tasks", json=below), 201)["id"])
     if collection.endswith("/occurrences"):
         task = f"/api/v1/users/me/tasks/{ids['recurring_task_id']}"
         return str(answered(await client.patch(f"{task}/complete"))["id"])

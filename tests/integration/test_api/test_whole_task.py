@@ -209,3 +209,23 @@ async def test_labels_are_spelled_as_they_were_first(owner: Client) -> None:
     assert (await change(owner, task, labels=["Home", "garden"]))["labels"] == ["home", "Garden"]
     labels = answered(await owner.get("/api/v1/users/me/labels"))
     assert sorted(label["name"] for label in labels) == ["Garden", "home"]
+
+
+async def test_a_tree_is_listed_whole_and_in_order(owner: Client, stranger: Client) -> None:
+    root = await make(owner, title="root")
+    first, second = [await make(owner, title=title, parent_id=root["id"]) for title in ("first", "second")]
+    await make(owner, title="first of second", parent_id=second["id"])
+    await make(owner, title="first of first", parent_id=first["id"])
+    gone = await make(owner, title="gone", parent_id=first["id"])
+    await make(owner, title="below what is gone", parent_id=gone["id"])
+    assert (await owner.delete(f"{TASKS}/{gone['id']}")).status_code == 204
+    await make(owner, title="elsewhere")
+
+    pages = [await owner.get(f"{TASKS}/{root['id']}/tree", params={"limit": 2})]
+    while "next" in pages[-1].links:
+        pages.append(await owner.get(pages[-1].links["next"]["url"]))
+
+    listed = [task["title"] for page in pages for task in answered(page)]
+    assert listed == ["root", "first", "first of first", "second", "first of second"]
+    assert len(pages) == 3
+    problem(await stranger.get(f"{TASKS}/{root['id']}/tree"), 404, "task_not_found")

@@ -138,6 +138,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "update_task": lambda _: {"json": {"description": f"Twice {CANARY}", "due_date": "2027-03-01"}},
         "complete_task": lambda _: {"json": {"completed": True}},
         "delete_task": lambda _: {},
+        "list_tree": lambda _: {"params": {"limit": 20}},
         "list_occurrences": lambda _: {},
         "skip_occurrence": lambda _: {},
         "undo_occurrence": lambda _: {},

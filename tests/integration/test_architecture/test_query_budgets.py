@@ -17,6 +17,7 @@ BUDGETS: Mapping[str, int] = {
     "update_task": 1,
     "complete_task": 1,
     "delete_task": 1,
+    "list_tree": 1,
     "list_occurrences": 1,
     "skip_occurrence": 2,
     "undo_occurrence": 1,

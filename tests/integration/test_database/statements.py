@@ -36,8 +36,8 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
-WHOLE = {"export_me"}
-"""Operations that read all that there is of somebody, a batch at a time."""
+WHOLE = {"export_me", "list_tree"}
+"""Operations that read all that there is, of somebody or below a task."""
 
 LEAVING = {"delete_me"}
 """Operations that would leave nobody to ask again. What goes with a user is looked at apart."""
@@ -101,6 +101,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "update_label": {LABEL_WRITTEN, LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
     "merge_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
     "delete_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
+    "list_tree": {"select tasks: tasks_pkey, tasks_user_id_parent_id_idx"},
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,
@@ -275,6 +276,11 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
         Variant(200, lambda _: {"json": {"due_date": "2027-03-01"}}),
         Variant(404, ids=_nowhere),
         Variant(412, lambda _: {"headers": MISMATCH}),
+    ],
+    "list_tree": [
+        Variant(404, ids=_nowhere),
+        _page({"limit": 2}, deep=False),
+        _page({"limit": 2}, deep=True),
     ],
     "list_occurrences": [Variant(404, ids=_nowhere), _page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
     "skip_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
