@@ -43,7 +43,7 @@ _ROWS = bindparam("rows", type_=Integer())
 
 
 class NotInTrash(NotFound):
-    code = "not_in_trash"
+    code = "trashed_not_found"
     title = "There is no such thing in the trash"
 
 

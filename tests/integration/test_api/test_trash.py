@@ -91,7 +91,7 @@ async def test_what_is_purged_is_gone_for_good(owner: Client) -> None:
     assert (await owner.delete(f"{TRASH}/{parent['id']}")).status_code == 204
 
     assert answered(await owner.get(TRASH)) == []
-    problem(await owner.post(f"{TRASH}/{parent['id']}/restore"), 404, "not_in_trash")
+    problem(await owner.post(f"{TRASH}/{parent['id']}/restore"), 404, "trashed_not_found")
     again = answered(await owner.post(TASKS, json={"id": child["id"], "title": "anew"}), 201)
     assert again["title"] == "anew"
 
@@ -103,6 +103,6 @@ async def test_only_what_was_deleted_itself_is_in_the_trash(owner: Client, stran
     await delete(owner, parent)
 
     for nothing in (child["id"], theirs["id"], str(uuid4())):
-        problem(await owner.post(f"{TRASH}/{nothing}/restore"), 404, "not_in_trash")
-        problem(await owner.delete(f"{TRASH}/{nothing}"), 404, "not_in_trash")
+        problem(await owner.post(f"{TRASH}/{nothing}/restore"), 404, "trashed_not_found")
+        problem(await owner.delete(f"{TRASH}/{nothing}"), 404, "trashed_not_found")
     assert len(answered(await stranger.get(TRASH))) == 1
