@@ -96,13 +96,12 @@ async def test_whom_the_database_chooses_of_two_that_wait_for_each_other_counts_
     changes = [Change("a", 60), Change("b", 60)]
     await postgres.count(changes)
 
-    async with connected(watched.url) as other:
-        async with other.transaction():
-            await other.execute("SET LOCAL deadlock_timeout = '1min'")
-            await other.execute(LOCKED, "b")
-            counting = asyncio.create_task(postgres.count(changes))
-            await watched.blocked(1)
-            await other.execute(LOCKED, "a")
+    async with connected(watched.url) as other, other.transaction():
+        await other.execute("SET LOCAL deadlock_timeout = '1min'")
+        await other.execute(LOCKED, "b")
+        counting = asyncio.create_task(postgres.count(changes))
+        await watched.blocked(1)
+        await other.execute(LOCKED, "a")
 
     assert await counting == {"a": 2, "b": 2}
 
