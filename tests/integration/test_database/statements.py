@@ -17,6 +17,7 @@ TASK_READ = "select tasks: tasks_pkey"
 TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
 
 AUDITED = {"insert audit_log", "lock users: users_pkey"}
+REFUSED = {"insert audit_log: users_pkey", "lock users: users_pkey"}
 SESSION_ENDED = {
     "lock sessions: sessions_pkey",
     "update sessions: sessions_pkey",
@@ -78,8 +79,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "delete_me": {
         COUNTED,
         "select users: users_pkey",
-        "insert audit_log",
-        "lock users: users_pkey",
+        *REFUSED,
     },
     "export_me": {
         *AUDITED,
@@ -99,7 +99,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         COUNTED,
         "select users: users_lower_email_key",
         "insert sessions",
-        "insert audit_log: users_pkey",
+        *REFUSED,
         *AUDITED,
     },
     "issue_token": {
@@ -115,7 +115,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "end_session": {*SESSION_ENDED},
     "forgot_password": {COUNTED, "insert mails"},
     "reset_password": {COUNTED, TOKEN_FOUND, *PASSWORD_SET},
-    "change_password": {COUNTED, "select users: users_pkey", *PASSWORD_SET},
+    "change_password": {COUNTED, "select users: users_pkey", *PASSWORD_SET, *REFUSED},
     "verify_email": {
         TOKEN_FOUND,
         "delete one_time_tokens: one_time_tokens_token_hash_key",
@@ -130,7 +130,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select users: users_pkey",
         "delete mails: mails_waiting_key",
         "insert mails",
-        *AUDITED,
+        *REFUSED,
     },
     "list_audit": {"select audit_log: audit_log_listing_idx"},
     "list_access_tokens": {"select access_tokens: access_tokens_listing_idx"},
