@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     """Requests per user, or per address of whoever is not signed in: `N/period` or `off`. Each worker counts alone."""
 
     auth_rate_limit: str = "100/minute"
-    """Sign-ups, sign-ins and resets per address: `N/period` or `off`. All workers count together; each costs 25 ms."""
+    """Sign-ups, sign-ins, resets and current passwords per address: `N/period` or `off`. All workers count together."""
 
     redis_url: SecretStr | None = None
     """Where attempts to sign in are counted: `redis://`, `rediss://` or `redis+unix://`. Without it, in PostgreSQL."""

@@ -79,7 +79,10 @@ class Transaction(Lane):
 
 
 class FastLane(Lane):
-    """Runs single statements, each a transaction of its own: when a call returns, its writes are durable."""
+    """Runs single statements, each a transaction of its own: when a call returns, its writes are durable.
+
+    One says otherwise itself: a refusal's entry in the audit log waits for no disk (`services/audit.py`).
+    """
 
     def __init__(self, connect: Connect, gate: Gate, size: int) -> None:
         self._connect = connect

@@ -24,6 +24,7 @@ _OUTAGES = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,  # a failover has made it a standby
+    asyncpg.TransactionRollbackError,  # of two who waited for each other, the database has chosen one
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )

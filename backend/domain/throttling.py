@@ -27,7 +27,9 @@ class Allowance:
 
 
 class Change(NamedTuple):
-    """What to add to a count. Who counts first decides how many seconds it lasts; with none, it is forgotten."""
+    """What to add to a count. Who counts first decides how many seconds it lasts. Of what is there, a negative amount
+    takes something back, to no less than 0; an amount of 0 has it forgotten.
+    """
 
     key: str
     seconds: int

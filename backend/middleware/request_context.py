@@ -47,7 +47,7 @@ class RequestContext:
         method = scope["method"]
         if method == "HEAD":
             # Answered like the GET it stands for, without the content (RFC 9110 section 9.3.2).
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", "state": {**scope.get("state", {}), "head": True}}
         # Of several with one name, the first.
         headers = dict(reversed(scope["headers"]))
         app = self._refusal(scope, headers) or self._app

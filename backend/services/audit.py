@@ -1,9 +1,11 @@
 """The audit log: written in the transaction of what it tells of, never changed."""
 
 import json
+from contextlib import suppress
 from typing import Any, Literal
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import bindparam, func, insert, literal_column, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
@@ -86,9 +88,9 @@ def record(
 
 
 async def record_refusal(lane: FastLane, event: Event, user_id: UUID | None, caller: Caller, **details: Any) -> None:
-    """Add an entry in a transaction of its own. For nobody (`user_id` None) the same is sent and nothing written, and
-    neither waits for the disk: how long it takes tells no stranger who is known. If the database's machine crashes,
-    entries of the last second may be lost.
+    """Add an entry in a transaction of its own. For nobody (`user_id` None, or whose account is just being deleted) the
+    same is sent and nothing written, and neither waits for the disk: how long it takes tells no stranger who is known.
+    If the database's machine crashes, entries of the last second may be lost.
     """
     values = {
         "user_id": user_id or uuid7(),
@@ -99,4 +101,6 @@ async def record_refusal(lane: FastLane, event: Event, user_id: UUID | None, cal
         "request_id": caller.request_id,
         "details": json.dumps(details),
     }
-    await lane.fetch(_RECORD_REFUSAL, values)
+    # The statement found the user, and then they were gone.
+    with suppress(asyncpg.ForeignKeyViolationError):
+        await lane.fetch(_RECORD_REFUSAL, values)

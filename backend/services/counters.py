@@ -8,16 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic, time
 from typing import Any, Protocol, cast
 
+import asyncpg
 import structlog
 from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
 from sqlalchemy import (
     ARRAY,
+    TIMESTAMP,
     BigInteger,
     Boolean,
     Float,
     Integer,
     Text,
+    and_,
     bindparam,
     case,
     delete,
@@ -32,6 +35,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 
 from backend.database.fast_lane import FastLane, Statement
+from backend.domain.errors import DatabaseUnavailable
 from backend.domain.throttling import Change
 from backend.models.rate_limits import RateLimit
 
@@ -58,6 +62,8 @@ class Counts(Protocol):
 
 
 _EXPIRED = col(RateLimit.expires_at) <= func.now()
+_LONG_AGO = literal("timestamptz '-infinity'", TIMESTAMP(timezone=True))
+_NOTHING = literal("0", BigInteger())
 
 
 def _changing() -> Statement:
@@ -76,19 +82,22 @@ def _changing() -> Statement:
         delete(RateLimit).where(col(RateLimit.key) == func.any(func.array(outdated.scalar_subquery()))).cte("purged")
     )
     known = exists(select(1).where(col(RateLimit.key) == bindparam("known", type_=Text()), ~_EXPIRED))
+    amount = sql_cast(changes.c.amount, BigInteger)
     lasting = sql_cast(changes.c.seconds, BigInteger) * literal("interval '1 second'", INTERVAL())
     new = insert(RateLimit).from_select(
         ["key", "count", "expires_at"],
-        select(changes.c.key, sql_cast(changes.c.amount, BigInteger), func.now() + lasting).where(
+        # What forgets or takes back is over in everybody's eyes: also of a statement that began before it, and waited.
+        select(changes.c.key, amount, case((amount > _NOTHING, func.now() + lasting), else_=_LONG_AGO)).where(
             or_(~sql_cast(changes.c.new_only, Boolean), ~known)
         ),
         include_defaults=False,
     )
-    anew = or_(_EXPIRED, new.excluded.expires_at <= func.now())
+    added = new.excluded.count
+    anew = or_(added == _NOTHING, and_(added > _NOTHING, _EXPIRED))
     changed = new.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "count": case((anew, new.excluded.count), else_=col(RateLimit.count) + new.excluded.count),
+            "count": case((anew, added), else_=func.greatest(col(RateLimit.count) + added, _NOTHING)),
             "expires_at": case((anew, new.excluded.expires_at), else_=col(RateLimit.expires_at)),
         },
     )
@@ -112,7 +121,14 @@ class PostgresCounts:
         # Whoever changes the same counts at the same time takes them in the same order.
         keys, seconds, amounts, new_only = (list(map(str, values)) for values in zip(*sorted(changes), strict=True))
         values = {"keys": keys, "seconds": seconds, "amounts": amounts, "new_only": new_only, "known": known}
-        return {row["key"]: int(row["count"]) for row in await self._lane.fetch(_CHANGE, values)}
+        try:
+            rows = await self._lane.fetch(_CHANGE, values)
+        except DatabaseUnavailable as error:
+            # What is over is removed in another order: SKIP LOCKED waits where a row changes as it is looked at.
+            if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError):
+                raise
+            rows = await self._lane.fetch(_CHANGE, values)
+        return {row["key"]: int(row["count"]) for row in rows}
 
     async def seconds_left(self, key: str) -> float:
         row = await self._lane.fetch_one(_READ_LEFT, {"key": key})
@@ -136,10 +152,13 @@ class _RedisCounts:
         return dict(zip((change.key for change in made), await asyncio.gather(*map(self._make, made)), strict=True))
 
     async def _make(self, change: Change) -> int:
-        if change.seconds:
-            return await self._redis.incr(change.key, change.seconds, change.amount)
-        await self._redis.clear(change.key)
-        return change.amount
+        amount = change.amount
+        if amount == 0:
+            await self._redis.clear(change.key)
+        elif amount < 0:
+            # No more than there is; two who take back at once could, and one attempt more is then free.
+            amount = -min(-amount, await self._redis.get(change.key))
+        return await self._redis.incr(change.key, change.seconds, amount) if amount else 0
 
     async def seconds_left(self, key: str) -> float:
         return await self._redis.get_expiry(key) - time()

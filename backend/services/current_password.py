@@ -36,7 +36,7 @@ class CurrentPassword:
 
         Who changes the user for it compares the hash again: the password may be changed meanwhile.
         """
-        async with self._throttle.turn():
+        async with self._throttle.turn(caller.address):
             async with self._database.begin() as session:
                 user = await session.get(User, user_id)
             if user is None:
@@ -44,12 +44,13 @@ class CurrentPassword:
             if if_any and user.password_hash is None:
                 return user
             # Not by the address, as at the sign-in: who has stolen a session must not keep its owner from signing in.
-            attempt = await self._throttle.attempt(str(user_id), caller.address)
-            if await self._passwords.verify(password, user.password_hash):
-                with forgiving():
-                    await attempt.succeeded()
-                return user
-        async with self._database.begin() as session:
-            audit.record(session, "password.refused", user_id, caller)
-        log.info("password.refused", user_id=str(user_id))
-        raise WrongPassword
+            attempt = await self._throttle.attempt(str(user_id), caller.address, admitting=True)
+            correct = await self._passwords.verify(password, user.password_hash)
+        # After the turn: neither may keep others waiting for theirs.
+        if not correct:
+            await audit.record_refusal(self._database.fast, "password.refused", user_id, caller)
+            log.info("password.refused", user_id=str(user_id))
+            raise WrongPassword
+        async with forgiving():
+            await attempt.succeeded()
+        return user

@@ -56,7 +56,7 @@ class PasswordService:
 
         Raises `LinkInvalid`, or `InvalidInput` for a password easily guessed, which leaves the token good.
         """
-        async with self._throttle.turn():
+        async with self._throttle.turn(caller.address):
             await self._throttle.admit(caller.address)
             async with self._database.begin() as session:
                 _, user = await find(session, reset.token, ["reset_password"])
@@ -75,7 +75,7 @@ class PasswordService:
     async def change(self, who: Principal, change: PasswordChange, caller: Caller) -> None:
         """Set another password, and end all other sessions. Raises `WrongPassword`, or `InvalidInput`."""
         known = await self._current.confirm(who.user_id, change.current_password, caller)
-        async with self._throttle.turn():
+        async with self._throttle.turn(caller.address):
             password_hash = await self._hash(change.new_password, known, "new_password")
             async with self._database.begin() as session:
                 user = await session.get(User, who.user_id, with_for_update={"key_share": True})

@@ -5,7 +5,7 @@ This service opens its own transactions: what it must remember of a refusal has 
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 from uuid import UUID
 
 import structlog
@@ -120,22 +120,32 @@ class SessionService:
         """Open an account and sign in to it. Raises `EmailTaken`, or `InvalidInput` for a password easily guessed; as
         the throttle does when too many want to.
         """
-        async with self._throttle.turn():
+        async with self._throttle.turn(caller.address):
             await self._throttle.admit(caller.address)
             signed_in = await self._register(registration, caller)
-            with forgiving():
-                await self._throttle.remember(registration.email, caller.address)
+        async with forgiving():
+            await self._throttle.remember(registration.email, caller.address)
         return signed_in
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
         """Open a session. Raises `InvalidCredentials`, after the same work for known and unknown addresses, and
         `AccountDisabled`, to who knows the password; as the throttle does after too many attempts.
         """
-        async with self._throttle.turn():
-            attempt = await self._throttle.attempt(credentials.email, caller.address, admitting=True)
-            signed_in = await self._sign_in(credentials, caller)
-            with forgiving():
-                await attempt.succeeded()
+        user = None
+        try:
+            async with self._throttle.turn(caller.address):
+                attempt = await self._throttle.attempt(credentials.email, caller.address, admitting=True)
+                row = await self._database.fast.fetch_one(_BY_EMAIL, {"email": credentials.email})
+                user = User(**row) if row else None
+                signed_in = await self._sign_in(user, credentials.password, caller)
+        except (InvalidCredentials, AccountDisabled) as refusal:
+            # After the turn: it may wait for a lock on the user, and nobody else should.
+            known = user.id if user else None
+            await audit.record_refusal(self._database.fast, "session.refused", known, caller, code=refusal.code)
+            log.info("session.refused", code=refusal.code)
+            raise
+        async with forgiving():
+            await attempt.succeeded()
         return signed_in
 
     async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
@@ -156,15 +166,13 @@ class SessionService:
         log.info("user.registered", user_id=str(user.id))
         return self._signed_in(user, token)
 
-    async def _sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
-        row = await self._database.fast.fetch_one(_BY_EMAIL, {"email": credentials.email})
-        user = User(**row) if row else None
-        correct = await self._passwords.verify(credentials.password, user.password_hash if user else None)
+    async def _sign_in(self, user: User | None, password: str, caller: Caller) -> SignedIn:
+        correct = await self._passwords.verify(password, user.password_hash if user else None)
         if user is None or not correct:
-            await self._refuse(user, caller)
+            raise InvalidCredentials
         if user.disabled_at is not None:
-            await self._refuse(user, caller, AccountDisabled)
-        renewed = await self._passwords.renewed(credentials.password, user.password_hash or "")
+            raise AccountDisabled
+        renewed = await self._passwords.renewed(password, user.password_hash or "")
         async with self._database.begin() as session:
             if not await _still_is(session, user):
                 raise InvalidCredentials
@@ -221,17 +229,6 @@ class SessionService:
         audit.record(session, "session.closed", user_id, caller, session_id)
         await self._revocations.end(session, [session_id])
         return True
-
-    async def _refuse(
-        self,
-        user: User | None,
-        caller: Caller,
-        refusal: type[InvalidCredentials | AccountDisabled] = InvalidCredentials,
-    ) -> NoReturn:
-        known = user.id if user else None
-        await audit.record_refusal(self._database.fast, "session.refused", known, caller, code=refusal.code)
-        log.info("session.refused", code=refusal.code)
-        raise refusal
 
     def _pair(self, token: RefreshToken) -> Tokens:
         return Tokens(

@@ -7,8 +7,8 @@ whether or not there is such an account (docs/decisions/0013).
 
 import asyncio
 import hmac
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -45,6 +45,10 @@ and reads beside them wait three times as long (measured)."""
 
 QUEUE_LIMIT = 300
 """How many more may wait for their turn, which takes a worker about 30 ms each; the next one is refused."""
+
+IN_LINE = 10
+"""How many of one network (`network_of`) may have or await their turn at a worker: one who asks over and over, with the
+right password or a wrong one, must not fill the queue. One more is refused; none is where there is no rate."""
 
 DEADLINE = 30.0
 """Seconds after which whoever waits for a turn has given up."""
@@ -93,10 +97,25 @@ class Throttle:
         self._redis: RedisBeforePostgres | None = None
         self._opened: Counts | None = None
         self._turns = Gate(SIGNING_IN, QUEUE_LIMIT, DEADLINE)
+        self._in_line: dict[str, int] = {}
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Around the work of a sign-up or sign-in: few have their turn at once. Raises as the gate does."""
-        return self._turns.enter()
+    @asynccontextmanager
+    async def turn(self, address: str | None) -> AsyncIterator[None]:
+        """Around the work of a sign-up or sign-in: few have their turn at once. Raises as the gate does, and
+        `RateLimited` when more of the address's network wait than may, unless there is no rate for it.
+        """
+        network = _network(address)
+        others = self._in_line.get(network, 0)
+        if others >= IN_LINE and self._rate is not None:
+            raise RateLimited
+        self._in_line[network] = others + 1
+        try:
+            async with self._turns.enter():
+                yield
+        finally:
+            self._in_line[network] -= 1
+            if not self._in_line[network]:
+                del self._in_line[network]
 
     async def admit(self, address: str | None) -> None:
         """Count a request of an address. Raises `RateLimited` when there have been more than may be."""

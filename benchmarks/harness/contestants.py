@@ -82,8 +82,8 @@ _DONEWELL: Any = {
     "command": _donewell,
     "schema": "donewell",
     # Requests are counted as they would be for anybody, and none is refused: the load comes from one address, and some
-    # of it asks more than a person may.
-    "environment": {"LOG_FORMAT": "json", "RATE_LIMIT": "100000000/minute", "AUTH_RATE_LIMIT": "100000000/minute"},
+    # of it asks more than a person may. Of sign-ins an address has ten in line at most, unless there is no limit.
+    "environment": {"LOG_FORMAT": "json", "RATE_LIMIT": "100000000/minute", "AUTH_RATE_LIMIT": "off"},
     "waived": {"same_order": "its contract puts the version behind the due date"},
 }
 

@@ -1,5 +1,6 @@
 """Leaving with everything, and leaving nothing behind; and being locked out by the operator."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from backend.services.throttle import PAIR
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, TokenClient, client_for, sign_up
 from tests.factories.databases import execute
-from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, lockouts, problem, sql
+from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, headers_of, lockouts, problem, sql
 from tests.integration.test_api.guesses import wait_longer
 from tests.integration.test_database.stage import eventually
 
@@ -146,6 +147,19 @@ async def test_one_exports_once_at_a_time_and_again_when_the_reader_has_gone(
     await eventually(export_again)
     # What ends as it should is over too.
     answered(await owner.get(EXPORT))
+
+
+async def test_asking_for_the_head_of_an_export_exports_nothing(owner: Client, anonymous: Client) -> None:
+    heads = await asyncio.gather(*(owner.head(EXPORT) for _ in range(3)))
+    told = answered(await owner.get(AUDIT))
+    got = await owner.get(EXPORT)
+
+    assert [(head.status_code, head.content) for head in heads] == [(200, b"")] * 3
+    for reply in (*heads, got):
+        del reply.headers["x-request-id"]
+    assert {tuple(headers_of(head)) for head in heads} == {tuple(headers_of(got))}
+    assert told == []
+    assert (await anonymous.head(EXPORT)).status_code == 401
 
 
 async def test_whoever_leaves_leaves_nothing_behind(app: FastAPI, owner: Client, anonymous: Client) -> None:

@@ -29,6 +29,7 @@ LABEL_IN_TASKS = (
 LOCKED = "lock revisions: revisions_pkey"
 
 AUDITED = {"insert audit_log", "lock users: users_pkey"}
+REFUSED = {"insert audit_log: users_pkey", "lock users: users_pkey"}
 SESSION_ENDED = {
     "lock sessions: sessions_pkey",
     "update sessions: sessions_pkey",
@@ -106,8 +107,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "delete_me": {
         COUNTED,
         "select users: users_pkey",
-        "insert audit_log",
-        "lock users: users_pkey",
+        *REFUSED,
     },
     "export_me": {
         *AUDITED,
@@ -131,7 +131,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         COUNTED,
         "select users: users_lower_email_key",
         "insert sessions",
-        "insert audit_log: users_pkey",
+        *REFUSED,
         *AUDITED,
     },
     "issue_token": {
@@ -147,7 +147,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "end_session": {*SESSION_ENDED},
     "forgot_password": {COUNTED, "insert mails"},
     "reset_password": {COUNTED, TOKEN_FOUND, *PASSWORD_SET},
-    "change_password": {COUNTED, "select users: users_pkey", *PASSWORD_SET},
+    "change_password": {COUNTED, "select users: users_pkey", *PASSWORD_SET, *REFUSED},
     "verify_email": {
         TOKEN_FOUND,
         "delete one_time_tokens: one_time_tokens_token_hash_key",
@@ -162,7 +162,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select users: users_pkey",
         "delete mails: mails_waiting_key",
         "insert mails",
-        *AUDITED,
+        *REFUSED,
     },
     "list_audit": {"select audit_log: audit_log_listing_idx"},
     "list_access_tokens": {"select access_tokens: access_tokens_listing_idx"},

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,7 @@ from backend.services import counters
 from backend.services.counters import PURGED_AT_ONCE, Counts, PostgresCounts, RedisBeforePostgres
 from tests.factories.databases import execute
 from tests.factories.redis import answering, free_port, redis_server
-from tests.integration.test_database.stage import connected
+from tests.integration.test_database.stage import Stage, connected
 
 type Logged = Callable[[], list[dict[str, Any]]]
 
@@ -23,6 +24,8 @@ EXPIRED = """
     SELECT 'old ' || number, 1, now() - interval '1 second' FROM generate_series(1, 100) AS number
 """
 
+LOCKED = "SELECT FROM rate_limits WHERE key = $1 FOR UPDATE"
+
 
 @pytest.fixture
 async def postgres(own_database_url: str) -> AsyncIterator[PostgresCounts]:
@@ -30,6 +33,13 @@ async def postgres(own_database_url: str) -> AsyncIterator[PostgresCounts]:
     await database.open()
     yield PostgresCounts(database.fast)
     await database.close()
+
+
+@pytest.fixture
+async def watched(own_database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A view of who waits there for whom."""
+    async with connected(own_database_url) as watcher:
+        yield Stage(own_database_url, tmp_path / "log", watcher)
 
 
 async def count_rows(url: str) -> int:
@@ -78,6 +88,55 @@ async def test_who_changes_the_same_in_another_order_waits_for_nobody_for_ever(p
     )
 
     assert sorted(counts["key 7"] for counts in counted) == list(range(1, 41))
+
+
+async def test_whom_the_database_chooses_of_two_that_wait_for_each_other_counts_all_the_same(
+    postgres: PostgresCounts, watched: Stage
+) -> None:
+    changes = [Change("a", 60), Change("b", 60)]
+    await postgres.count(changes)
+
+    async with connected(watched.url) as other, other.transaction():
+        await other.execute("SET LOCAL deadlock_timeout = '1min'")
+        await other.execute(LOCKED, "b")
+        counting = asyncio.create_task(postgres.count(changes))
+        await watched.blocked(1)
+        await other.execute(LOCKED, "a")
+
+    assert await counting == {"a": 2, "b": 2}
+
+
+async def test_a_count_that_waited_while_another_was_forgotten_is_not_forgotten_with_it(
+    postgres: PostgresCounts, watched: Stage
+) -> None:
+    changes = [Change("a", 60), Change("b", 60)]
+    await postgres.count(changes)
+
+    async with watched.holding(LOCKED, "a"):
+        counting = asyncio.create_task(postgres.count(changes))
+        await watched.blocked(1)
+        await count(postgres, "b", 0, 0)
+
+    assert await counting == {"a": 2, "b": 1}
+    assert await count(postgres, "b") == 2
+
+
+@pytest.mark.parametrize("store", ["postgresql", "redis"])
+async def test_nothing_is_taken_back_where_nothing_is_counted(
+    postgres: PostgresCounts, redis_url: str, store: str
+) -> None:
+    counts = RedisBeforePostgres(redis_url, postgres) if store == "redis" else postgres
+    key = uuid4().hex
+
+    for taken in (-1, -5):
+        await count(counts, key, amount=taken)
+        assert await count(counts, key) == 1
+        await count(counts, key, amount=taken)
+        await count(counts, key, amount=taken)
+        assert await count(counts, key) == 1
+        await count(counts, key, 0, 0)
+    if isinstance(counts, RedisBeforePostgres):
+        await counts.close()
 
 
 async def test_what_is_over_is_removed_a_little_at_a_time(postgres: PostgresCounts, own_database_url: str) -> None:

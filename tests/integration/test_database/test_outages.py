@@ -15,7 +15,7 @@ from backend.database import migrate, session
 from backend.database.embedded import NAME, EmbeddedPostgres
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, client_for, sign_up
-from tests.factories.databases import named
+from tests.factories.databases import execute, named
 from tests.integration.test_database.door import Door
 from tests.integration.test_database.stage import (
     LANES,
@@ -240,3 +240,25 @@ async def _is_ready(client: Client) -> bool:
     reply = await client.get("/health/ready")
     assert reply.status_code == 200 or is_refusal(reply)
     return reply.status_code == 200
+
+
+@pytest.mark.parametrize("condition", ["deadlock_detected", "serialization_failure"])
+async def test_who_was_chosen_to_give_way_is_told_to_come_again(
+    stage: Stage, own_database_url: str, lane: Lane, condition: str
+) -> None:
+    """A stand-in for two that wait for each other: the database's own error, at a write of each lane."""
+    gives_way = f"""
+        CREATE FUNCTION gives_way() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{condition}'; END $$
+    """
+    async with replace(stage, url=own_database_url).application() as (_, client):
+        await execute(own_database_url, gives_way)
+        for table, change in (("tasks", "INSERT"), ("users", "UPDATE")):
+            trigger = f"CREATE TRIGGER gives_way BEFORE {change} ON {table} FOR EACH ROW EXECUTE FUNCTION gives_way()"
+            await execute(own_database_url, trigger)
+
+        reply = await lane.write(client)
+
+        assert is_refusal(reply), reply.text
+        assert (await lane.read(client)).status_code == 200
+    assert stage.failures() == []

@@ -30,9 +30,19 @@ async def _accounts(request: Request) -> AccountService:
 Accounts = Annotated[AccountService, Depends(_accounts)]
 
 
-async def _export(accounts: Accounts, who: Identity, caller: CallerDep) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _export(
+    request: Request, accounts: Accounts, who: Identity, caller: CallerDep
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    if request.scope["state"].get("head"):
+        # Nothing of it would be sent: none is made, told of in the audit log, or in the way of the next.
+        yield _nothing()
+        return
     async with accounts.export(who, caller) as pieces:
         yield pieces
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""
 
 
 # It is over when the answer has been sent, or its reader has gone: not when the route returns.
