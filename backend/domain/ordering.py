@@ -47,11 +47,13 @@ def spread(before: str | None, after: str | None, number: int, taken: Collection
     return [free[place * len(free) // number] for place in range(number)]
 
 
-def make_room(before: Sequence[str], after: Sequence[str], last: str) -> tuple[int, list[str]]:
+def make_room(
+    before: Sequence[str], after: Sequence[str], last: str, taken: Collection[str] = ()
+) -> tuple[int, list[str]]:
     """New keys for what stands in front of a place and behind it, and for one more row there, all short.
 
     `before` and `after` have the keys in order, of a long list the `FARTHEST` + 1 nearest to the place, and `last` is
-    behind all of them. Gives for how many of `before` there are new keys, and these, in the order of the rows. As few
+    behind all of them. No key is one that these rows have now, nor one of those taken besides. Gives for how many of `before` there are new keys, and these, in the order of the rows. As few
     rows as do change: 25 on each side, or twice as many, and so on.
     """
     reach = _NEAREST
@@ -59,7 +61,7 @@ def make_room(before: Sequence[str], after: Sequence[str], last: str) -> tuple[i
         low, high = max(0, len(before) - reach), min(len(after), reach)
         moved = {*before[low:], *after[:high]}
         bounds = before[low - 1] if low else None, after[high] if high < len(after) else last
-        keys = spread(*bounds, len(moved) + 1, moved)
+        keys = spread(*bounds, len(moved) + 1, moved.union(taken))
         if reach >= FARTHEST or moved == {*before, *after} or max(map(len, keys)) <= SHORT:
             return len(before) - low, keys
         reach *= 2

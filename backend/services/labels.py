@@ -144,7 +144,8 @@ def _in_tasks(labels: ColumnElement[Any]) -> Along:
     def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         carries = _T.labels.contains(array([_name_of("id")]))
         # Said twice, as the trash has an index of its own.
-        anywhere = or_(and_(_T.deleted_at.is_(None), carries), and_(_T.deleted_at.is_not(None), carries))
+        live = and_(_T.deleted_at.is_(None), array([_T.user_id]).contains(array([OWNER])), carries)
+        anywhere = or_(live, and_(_T.deleted_at.is_not(None), carries))
         changed = {"labels": labels, "revision": revision.c.revision, "updated_at": func.now()}
         there = exists(select(1).select_from(written))
         return [update(_T.id.table).where(_T.user_id == OWNER, anywhere, there).values(changed).cte("in_tasks")]

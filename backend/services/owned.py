@@ -47,6 +47,7 @@ is one. Of two that change the same version at once, the second finds that out o
 
 _LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
 _LOCK = Statement(_LOCK_OWNER)
+_PLACE = ("project_id", "parent_id", "position")
 
 
 class IdInTrash(Conflict):
@@ -78,7 +79,9 @@ class OwnedTable:
         self.insert = lru_cache(maxsize=1_000)(self._insert)
         self.change = lru_cache(maxsize=1_000)(self._change)
         self.get = Statement(select(*self.read).where(*self._live()))
-        self.lock = Statement(_LOCK_OWNER.where(exists(select(1).where(*self._live(), self._expected()))))
+        places = [columns[name] for name in _PLACE if name in columns]
+        # Both rows are locked, the owner's first: what others have changed until then is read as it is now.
+        self.lock = Statement(_LOCK_OWNER.add_columns(*places).where(*self._live(), self._expected()))
         self.find = Statement(
             select(*self.read, columns.deleted_at.is_not(None).label("trashed")).where(
                 columns.user_id == OWNER, columns.id == self._id
@@ -244,12 +247,16 @@ class OwnedRows:
         versions = None if expected is None else [str(version) for version in expected]
         return await self._lane.fetch_one(statement, {"owner": self._owner, "id": row_id, "expected": versions, **new})
 
-    async def lock(self, row_id: UUID, expected: Expected) -> None:
-        """What the function `lock` does, in whose place this is the first statement. Raises as `change` does."""
-        if await self.write(self._table.lock, row_id, expected, {}) is None:
+    async def lock(self, row_id: UUID, expected: Expected) -> Row:
+        """What the function `lock` does, in whose place this is the first statement of a transaction.
+
+        Gives the owner's revision and where the row stands. Raises as `change` does.
+        """
+        locked = await self.write(self._table.lock, row_id, expected, {})
+        if locked is None:
             await self._unwritten(row_id, expected)
-            # It has come about since.
-            await lock(self._lane, self._owner)
+            raise self._table.missing
+        return locked
 
     async def _unwritten(self, row_id: UUID, expected: Expected) -> Row:
         """The row that a write did not touch; raises what kept it from doing so, if anything did."""
