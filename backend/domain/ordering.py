@@ -53,8 +53,9 @@ def make_room(
     """New keys for what stands in front of a place and behind it, and for one more row there, all short.
 
     `before` and `after` have the keys in order, of a long list the `FARTHEST` + 1 nearest to the place, and `last` is
-    behind all of them. No key is one that these rows have now, nor one of those taken besides. Gives for how many of `before` there are new keys, and these, in the order of the rows. As few
-    rows as do change: 25 on each side, or twice as many, and so on.
+    behind all of them. No key is one that these rows have now, nor one of those taken besides. Gives for how many of
+    `before` there are new keys, and these, in the order of the rows. As few rows as do change: 25 on each side, or
+    twice as many, and so on.
     """
     reach = _NEAREST
     while True:

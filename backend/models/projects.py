@@ -24,7 +24,14 @@ class Project(Placed, table=True):
         Index("projects_listing_idx", "user_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("projects_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("projects_name_idx", "user_id", func.lower(text("name")), postgresql_where=text("deleted_at IS NULL")),
-        Index("projects_position_idx", "user_id", "position", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "projects_archived_idx",
+            "user_id",
+            "archived",
+            "created_at",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     name: str

@@ -12,7 +12,7 @@ class Move(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     after: Id | None = Field(None, description="The sibling to stand directly behind")
-    before: Id | None = Field(None, description="The sibling to stand in front of: directly, unless `after` is sent too")
+    before: Id | None = Field(None, description="The sibling to stand in front of")
     parent_id: Id | MISSING | None = Field(
         MISSING, description="What to stand in from now on; null is in nothing. Absent, it stays in what it is in"
     )

@@ -21,7 +21,6 @@ from backend.services.move_statements import DEEPEST, around
 from backend.services.owned import OWNER, OwnedRows, OwnedTable, named_new
 
 
-
 class IntoItself(Conflict):
     code = "into_itself"
     title = "Nothing can stand in itself, nor in what stands in it"
@@ -61,7 +60,7 @@ class Moves:
         fields = ["position", "parent_id", *(["project_id"] if self._has_project else [])]
         new = {field: bindparam(f"new_{field}", type_=c[field].type) for field in fields}
 
-        def along(revision: CTE) -> Sequence[CTE]:
+        def along(revision: CTE, _: CTE) -> Sequence[CTE]:
             stamp = {"revision": revision.c.revision, "updated_at": func.now()}
             return [
                 *([self._taken_along(new["project_id"], stamp)] if elsewhere else []),
@@ -85,7 +84,7 @@ class Moves:
     def _spread(self, stamp: Mapping[str, Any]) -> CTE:
         c = self._rows.c
         ids, keys = (cast(bindparam(f"new_{name}", type_=ARRAY(Text)), ARRAY(Text)) for name in ("ids", "keys"))
-        spread = func.unnest(cast(ids, ARRAY(Uuid)), keys).table_valued("id", "key", name="spread")
+        spread = func.unnest(cast(ids, ARRAY(Uuid)), keys).table_valued("id", "key", name="spread").render_derived()
         return (
             update(self._rows)
             .where(c.user_id == OWNER, c.id == spread.c.id)
@@ -95,7 +94,7 @@ class Moves:
 
 
 async def move(
-    moves: Moves, lane: FastLane, owner: UUID, row_id: UUID, asked: Mapping[str, Any], expected: Expected
+    moves: Moves, lane: FastLane, owner: UUID, row_id: UUID, *, asked: Mapping[str, Any], expected: Expected
 ) -> tuple[Row, bool]:
     """The row at its new place, and whether it was not there already.
 

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, exists, func, select
 from backend.database.fast_lane import FastLane, Statement
 from backend.domain.errors import Fault, InvalidInput
 from backend.models.base import metadata
+from backend.services.move_statements import DEEPEST
 from backend.services.owned import OWNER
-from backend.services.task_table import DEEPEST, depth_of
+from backend.services.task_table import depth_of
 
 _T = metadata.tables["tasks"].c
 _P = metadata.tables["projects"].c

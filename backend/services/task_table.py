@@ -11,10 +11,8 @@ from backend.domain.errors import NotFound
 from backend.models.base import metadata
 from backend.models.tasks import Task
 from backend.schemas.tasks import TaskRead
+from backend.services.move_statements import DEEPEST
 from backend.services.owned import OWNER, Expressions, OwnedTable
-
-DEEPEST = 10
-"""How many tasks may stand in one another."""
 
 HANG_ON = {
     "due_date": ("due_time", "time_zone", "recurrence_rule", "recurrence_anchor", "recurrence_start"),

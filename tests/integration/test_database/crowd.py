@@ -76,7 +76,11 @@ AUDITED = """
     SELECT $1, uuidv7(), 'session.opened', now() - number * interval '1 minute'
     FROM generate_series(1, 100000) AS number
 """
-NAMED: Mapping[str, Mapping[str, str]] = {"labels": {}}
+NAMED: Mapping[str, Mapping[str, str]] = {
+    "labels": {},
+    "projects": {"archived": "number % 8334 = 1"},
+    "filters": {"query": "'overdue'"},
+}
 """Tables of things with a name and a place, and what else is in every row of theirs."""
 
 MAILS = """

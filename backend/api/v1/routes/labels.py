@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import problems
-from backend.api.responses import many, one, one_unless_known
+from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
 from backend.schemas.labels import LabelChanges, LabelCreate, LabelMerge, LabelRead
 from backend.schemas.pagination import PageQuery
@@ -42,7 +42,7 @@ async def create_label(request: Request, labels: Labels, body: LabelCreate) -> R
     Sending the same `id` again returns the first result with 200, so a retry makes no second label.
     """
     label, created = await labels.create(body)
-    return one(label, status=201 if created else 200, location=f"{request.url.path}/{label['id']}")
+    return one(label, status=201 if created else 200, location=f"{path_of(request)}/{label['id']}")
 
 
 @router.get("/{label_id}", response_model=LabelRead, responses=problems(400, 401, 403, LabelNotFound))

@@ -167,7 +167,8 @@ def _create_projects() -> None:
         ),
     )
     op.create_index("projects_name_idx", "projects", ["user_id", sa.text("lower(name)")], postgresql_where=LIVE)
-    op.create_index("projects_position_idx", "projects", ["user_id", "position", "id"], postgresql_where=LIVE)
+    archived = ["user_id", "archived", "created_at", "id"]
+    op.create_index("projects_archived_idx", "projects", archived, postgresql_where=LIVE)
     op.create_index("projects_trash_idx", "projects", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
 
 
