@@ -141,9 +141,7 @@ class LabelTable(OwnedTable):
 def _in_tasks(labels: ColumnElement[Any]) -> Along:
     """Has other labels in every task that carries this one, also in the trash."""
 
-        # Said twice, as the trash has an index of its own.
-        live = and_(_T.deleted_at.is_(None), array([_T.user_id]).contains(array([OWNER])), carries)
-        anywhere = or_(live, and_(_T.deleted_at.is_not(None), carries))
+    def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         carries = _T.labels.contains(array([_name_of("id")]))
         # Said twice, as the trash has an index of its own.
         live = and_(_T.deleted_at.is_(None), array([_T.user_id]).contains(array([OWNER])), carries)
