@@ -16,6 +16,7 @@ from backend.domain.errors import Conflict
 from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected, require_version
 from backend.domain.recurrence_rule import parse
+from backend.schemas.tasks import TaskRead
 from backend.services import occurrence_statements as sql
 from backend.services.task_table import TASKS, TaskNotFound
 
@@ -72,11 +73,11 @@ class OccurrenceService:
         for _ in range(ATTEMPTS):
             state = await self._state(task_id, expected)
             if state["recurrence_rule"] is None or state["completed"]:
-                break
+                return _task_of(state)
             if seen is not None and seen != state["due_date"]:
                 if not await self._was_completed(task_id, seen):
                     raise OtherOccurrence
-                break
+                return _task_of(state)
             following = _next(state, skip=False)
             row = await self._step(sql.LAST if following is None else sql.COMPLETE, state, following)
             if row is not None:
@@ -118,7 +119,7 @@ class OccurrenceService:
         state = await self._lane.fetch_one(sql.STATE, {"owner": self._owner, "id": task_id})
         if state is None:
             raise TaskNotFound
-        require_version(state, expected)
+        require_version(_task_of(state), expected)
         return state
 
     async def _task(self, task_id: UUID) -> Row:
@@ -158,6 +159,11 @@ def _next(state: Row, *, skip: bool) -> Due | None:
         taken=state["recurrence_taken"],
         skip=skip,
     )
+
+
+def _task_of(state: Row) -> Row:
+    """What clients see of it."""
+    return {name: state[name] for name in TaskRead.model_fields}
 
 
 def _versions(expected: Expected) -> list[str] | None:

@@ -109,8 +109,9 @@ async def test_an_export_is_whole_however_much_is_read_at_a_time(
 
 async def test_an_export_of_the_widest_rows_is_in_memory_in_small_pieces(app: FastAPI, owner: Client) -> None:
     wide = """
-        INSERT INTO tasks (user_id, id, revision, title, description)
-        SELECT :id, uuidv7(), number, 'Water the plants', repeat('🌵', 16384) FROM generate_series(1, 120) AS number
+        INSERT INTO tasks (user_id, id, revision, position, title, description)
+        SELECT :id, uuidv7(), number, 'a' || number, 'Water the plants', repeat('🌵', 16384)
+        FROM generate_series(1, 120) AS number
     """
     await sql(app, wide, id=owner.user_id)
 
@@ -125,8 +126,9 @@ async def test_one_exports_once_at_a_time_and_again_when_the_reader_has_gone(
 ) -> None:
     await sql(
         app,
-        "INSERT INTO tasks (user_id, id, revision, title, description)"
-        " SELECT :id, uuidv7(), number, 'Water the plants', repeat('x', 16384) FROM generate_series(1, 3000) AS number",
+        "INSERT INTO tasks (user_id, id, revision, position, title, description)"
+        " SELECT :id, uuidv7(), number, 'a' || number, 'Water the plants', repeat('x', 16384)"
+        " FROM generate_series(1, 3000) AS number",
         id=owner.user_id,
     )
 

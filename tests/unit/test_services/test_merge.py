@@ -19,9 +19,9 @@ async def test_what_is_sent_is_changed_and_nothing_else(
 
     after = await tasks.change(before["id"], changes, None)
 
-    assert await tasks.get(before["id"]) == after
+    assert dict(await tasks.get(before["id"])) == dict(after)
     if state | sent == state:
-        assert after == before
+        assert dict(after) == dict(before)
         return
     stamps = {name: after[name] for name in ("version", "updated_at", "completed_at")}
     assert dict(after) == {**before, **changes.model_dump(), **stamps}

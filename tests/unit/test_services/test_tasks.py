@@ -210,7 +210,7 @@ async def test_a_task_knows_when_it_was_completed_until_it_is_open_again(tasks: 
     assert (task["completed"], task["completed_at"]) == (False, None)
     assert done["completed"] is True
     assert done["completed_at"] == done["updated_at"] > task["updated_at"]
-    assert again == done
+    assert dict(again) == dict(done)
     assert (renamed["completed_at"], renamed["title"]) == (done["completed_at"], "y")
     assert renamed["updated_at"] > done["updated_at"]
     assert (reopened["completed"], reopened["completed_at"]) == (False, None)
