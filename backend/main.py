@@ -40,6 +40,7 @@ from backend.services.passwords import PasswordService
 from backend.services.revocations import Revocations
 from backend.services.sessions import SessionService
 from backend.services.throttle import Throttle
+from backend.services.transfer import Transfers
 from backend.utils.logging import configure_logging
 
 DESCRIPTION = """
@@ -206,3 +207,4 @@ def _add_services(app: FastAPI, personal: PersonalTokens, passwords: Passwords, 
     app.state.sessions = SessionService(database, passwords, tokens, revocations, throttle=throttle, outbox=outbox)
     app.state.passwords = PasswordService(database, passwords, revocations, current, throttle=throttle, outbox=outbox)
     app.state.email_addresses = EmailAddressService(database, current, throttle, outbox)
+    app.state.transfers = Transfers(database)

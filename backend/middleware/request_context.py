@@ -25,6 +25,9 @@ from backend.utils.logging import REQUEST_ID
 log = structlog.get_logger()
 
 LARGEST_BODY = 1024 * 1024
+LARGEST_UPLOAD = 32 * 1024 * 1024
+"""Of a file that is to be imported, which goes to disk. What is larger than other bodies is only read once it is known
+who sends it."""
 MOST_HEADERS = 100
 # Taken over from the caller so that logs can be joined; anything else might forge lines in them.
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -53,7 +56,7 @@ class RequestContext:
         app = self._refusal(scope, headers) or self._app
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        receive = _bounded(receive, scope["state"]) if _has_body(headers) else receive
+        receive = _bounded(receive, scope) if _has_body(headers) else receive
         added = self._added_headers(request_id, headers)
         started = time.perf_counter()
         status = 0
@@ -110,7 +113,7 @@ class RequestContext:
             return _other_host
         if self._cors is not None and is_preflight(scope["method"], headers):
             return self._cors.preflight
-        return _too_large if _announces_too_much(headers) else None
+        return _too_large if _announces_too_much(scope, headers) else None
 
 
 def _names_one_host(scope: Scope) -> bool:
@@ -143,9 +146,13 @@ async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-def _announces_too_much(headers: Mapping[bytes, bytes]) -> bool:
+def _announces_too_much(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
     length = headers.get(b"content-length", b"")
-    return length.isdigit() and int(length) > LARGEST_BODY
+    return length.isdigit() and int(length) > LARGEST_BODY and int(length) > _largest(scope)
+
+
+def _largest(scope: Scope) -> int:
+    return LARGEST_UPLOAD if scope["method"] == "POST" and scope["path"].endswith("/import") else LARGEST_BODY
 
 
 async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,16 +167,17 @@ def _has_body(headers: Mapping[bytes, bytes]) -> bool:
     return b"content-length" in headers or b"transfer-encoding" in headers
 
 
-def _bounded(receive: Receive, state: Mapping[str, Any]) -> Receive:
+def _bounded(receive: Receive, scope: Scope) -> Receive:
     """Counts what arrives of a body, and stops reading where it becomes too much, or the server says it is too late."""
     read = 0
+    largest, state = _largest(scope), scope["state"]
 
     async def receive_bounded() -> Message:
         nonlocal read
         # Asked again after a refusal it refuses again: what it was asked for may never come.
-        message = await receive() if read <= LARGEST_BODY else {}
+        message = await receive() if read <= largest else {}
         read += len(message.get("body", b""))
-        if read > LARGEST_BODY:
+        if read > largest:
             raise HTTPException(413)
         if "late" in state and message.get("more_body", False):
             raise HTTPException(408, headers={"Connection": "close"})

@@ -103,6 +103,9 @@ async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
 
+FILE = f'{{"format": "donewell", "version": 1, "tasks": [{{"title": "Water {CANARY}"}}]}}'.encode()
+"""What can be imported."""
+
 PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     "PARAMETERS",
     'what makes an object, like _made_at("/api/v1/users/me/tasks", {"title": f"Water {CANARY}"})',
@@ -169,6 +172,8 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "update_label": lambda _: {"json": {"name": f"balcony {uuid4()} {CANARY}"}},
         "merge_label": lambda _: {"json": {}},
         "delete_label": lambda _: {},
+        "export_tasks": lambda _: {},
+        "import_tasks": lambda _: {"files": {"file": ("tasks.json", FILE)}},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},
         "export_me": lambda _: {},

@@ -45,6 +45,8 @@ BUDGETS: Mapping[str, int] = {
     "update_label": 2,
     "merge_label": 3,
     "delete_label": 2,
+    "export_tasks": 6,
+    "import_tasks": 2,
     "get_me": 1,
     "delete_me": 7,
     "export_me": 14,

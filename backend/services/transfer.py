@@ -1,0 +1,147 @@
+"""Taking tasks along, and bringing them: exports and imports in the formats of `backend.formats`."""
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from itertools import islice
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import structlog
+
+from backend.database.fast_lane import FastLane, Row
+from backend.database.session import Database
+from backend.domain.errors import Fault, InvalidInput, TooManyRequests
+from backend.formats import FORMATS, Writer
+from backend.formats.items import Broken, Kind
+from backend.services import transfer_statements as sql
+from backend.services.transfer_import import Import
+
+log = structlog.get_logger()
+
+PAGE = 100
+"""Rows that are in memory at a time of what is exported: of the widest, tasks of 64 KiB, that is 6.4 MiB."""
+
+RETRY = 10
+"""Seconds after which whoever has one running is asked to come again."""
+
+
+class TransferInProgress(TooManyRequests):
+    code = "transfer_in_progress"
+    title = "Another import or export of yours is not finished; wait for it, or break it off"
+
+
+class Transfers:
+    """Exports and imports. A worker does one of either for a user at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._lane = database.fast
+        self._busy: set[UUID] = set()
+
+    @asynccontextmanager
+    async def export(self, owner: UUID, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The owner's tasks in a format, in pieces, until the block ends. Raises `TransferInProgress`."""
+        writer = FORMATS[name].writer
+        if writer is None:
+            raise ValueError(f"Nothing is written as {name}")
+        with self._turn(owner):
+            log.info("tasks.exported", user_id=str(owner), format=name)
+            async with aclosing(_pieces(self._lane, owner, writer())) as pieces:
+                yield pieces
+
+    async def take_in(
+        self,
+        owner: UUID,
+        name: str,
+        file: BinaryIO,
+        progress: Callable[[int], object] = lambda _: None,
+        *,
+        dry_run: bool,
+    ) -> Mapping[str, Any]:
+        """What became of a file. Raises `TransferInProgress`, or `InvalidInput` when none of it can be read."""
+        with self._turn(owner):
+            work = Import(self._lane, owner, name, FORMATS[name], dry_run=dry_run)
+            try:
+                report = await work.run(file, progress)
+            except Broken as broken:
+                raise InvalidInput([Fault("file", broken.code, str(broken))]) from broken
+        outcomes = report.outcomes()
+        if not dry_run:
+            tasks = outcomes["tasks"]
+            log.info(
+                "tasks.imported",
+                user_id=str(owner),
+                format=name,
+                created=tasks["created"],
+                exists=tasks["exists"],
+                skipped=tasks["skipped"],
+                finished=report.finished,
+            )
+        return {
+            "format": name,
+            "dry_run": dry_run,
+            "finished": report.finished,
+            **outcomes,
+            "losses": dict(report.losses),
+            "rows": report.rows,
+            "problems": report.problems,
+        }
+
+    @contextmanager
+    def _turn(self, owner: UUID) -> Iterator[None]:
+        if owner in self._busy:
+            raise TransferInProgress(RETRY)
+        self._busy.add(owner)
+        try:
+            yield
+        finally:
+            self._busy.remove(owner)
+
+
+async def _pieces(lane: FastLane, owner: UUID, writer: Writer) -> AsyncGenerator[bytes]:
+    """The file. It is no snapshot: what changes while it is read may be in it or not."""
+    for kind in sql.TABLES:
+        async with aclosing(_tasks(lane, owner) if kind == "task" else _rows(lane, owner, kind)) as batches:
+            async for rows in batches:
+                if piece := writer.write(kind, rows):
+                    yield piece
+    yield writer.end()
+
+
+async def _rows(lane: FastLane, owner: UUID, kind: Kind) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
+    values: dict[str, Any] = {"owner": owner, "position": "", "id": UUID(int=0), "rows": PAGE}
+    rows = await lane.fetch(sql.PAGE[kind], values)
+    while rows:
+        yield rows
+        if len(rows) < PAGE:
+            return
+        values |= {name: rows[-1][name] for name in ("position", "id") if name in rows[-1]}
+        rows = await lane.fetch(sql.PAGE[kind], values)
+
+
+async def _tasks(lane: FastLane, owner: UUID) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
+    # Where they stand is a few hundred bytes of each; the tasks themselves come a page at a time.
+    outline = _outline(await lane.fetch(sql.OUTLINE, {"owner": owner}))
+    while page := dict(islice(outline, PAGE)):
+        rows = await lane.fetch(sql.TASKS, {"owner": owner, "ids": list(map(str, page))})
+        found = {row["id"]: row for row in rows}
+        if found:
+            yield [{**found[task_id], "depth": depth} for task_id, depth in page.items() if task_id in found]
+
+
+def _outline(rows: Sequence[Row]) -> Iterator[tuple[UUID, int]]:
+    """Ids and depths: by project, each task followed by its subtasks, siblings in their order."""
+    there = {row["id"] for row in rows}
+    below: dict[UUID | None, list[UUID]] = defaultdict(list)
+    roots: dict[UUID | None, list[UUID]] = {None: []}
+    for row in rows:
+        if row["parent_id"] in there:
+            below[row["parent_id"]].append(row["id"])
+        else:
+            roots.setdefault(row["project_id"], []).append(row["id"])
+    # The next one is the last of these.
+    waiting = [(task_id, 1) for tasks in reversed(roots.values()) for task_id in reversed(tasks)]
+    while waiting:
+        task_id, depth = waiting.pop()
+        yield task_id, depth
+        waiting += [(child, depth + 1) for child in reversed(below.pop(task_id, ()))]

@@ -1,0 +1,130 @@
+"""The statements of export and import: whole batches of rows, read in order or written with one revision."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ARRAY, JSON, Integer, Text, bindparam, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+
+from backend.database.fast_lane import Statement
+from backend.formats.items import Kind
+from backend.models.base import metadata
+from backend.services.owned import OWNER
+
+TABLES: Mapping[Kind, str] = {
+    "project": "projects",
+    "label": "labels",
+    "filter": "filters",
+    "task": "tasks",
+    "occurrence": "task_occurrences",
+}
+_SERVED = {"user_id", "revision", "updated_at", "deleted_at", "trashed_with", "position"}
+"""What nobody brings along. Places are given anew, in the order of the file: others may have the old ones by now."""
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_IDS = bindparam("ids", type_=ARRAY(Text))
+
+
+def columns_of(kind: Kind) -> list[str]:
+    """The columns that are exported, and imported."""
+    columns = metadata.tables[TABLES[kind]].c
+    return [column.name for column in columns if column.name not in _SERVED | {"overdue_at"} and not column.computed]
+
+
+def _type_of(kind: Kind, name: str) -> str:
+    return str(metadata.tables[TABLES[kind]].c[name].type.compile(dialect=_DIALECT))
+
+
+def _known(kind: Kind) -> Statement:
+    """Those of the ids that are there, or were.
+
+    They are sorted so that PostgreSQL takes the key even where it knows nothing yet of a table that is being filled.
+    """
+    project = "project_id" if kind == "task" else "NULL::uuid"
+    return Statement(
+        text(f"""
+        SELECT id, {project} AS project_id, deleted_at IS NOT NULL AS trashed FROM {TABLES[kind]}
+        WHERE user_id = :owner AND id = ANY(CAST(:ids AS text[])::uuid[])
+        ORDER BY id
+        """).bindparams(OWNER, _IDS)  # noqa: S608 - names of our own tables
+    )
+
+
+def _insert(kind: Kind) -> Statement:
+    """The rows, given as JSON, with one revision and places behind all others; what is there already stays.
+
+    Foreign keys are checked when all are in, so parents may be among them.
+    """
+    names = columns_of(kind)
+    placed = "position" in metadata.tables[TABLES[kind]].c
+    # Now is the same for all of them: they keep their order by hundred-thousandths.
+    stored = {
+        "created_at": """CASE WHEN created_at IS NULL THEN now() - (1000 - place) * interval '10 microseconds'
+            ELSE least(created_at, now()) END""",
+        "completed_at": "CASE WHEN completed_at IS NOT NULL THEN least(completed_at, now()) END",
+    }
+    values = ", ".join(stored.get(name, name) for name in names)
+    position = "'l' || lpad(to_hex(revision), 12, '0') || lpad(to_hex(place), 4, '0') || 'V'"
+    return Statement(
+        text(f"""
+        WITH given AS (
+            SELECT * FROM json_to_recordset(CAST(:rows AS json))
+            AS given (place integer, {", ".join(f"{name} {_type_of(kind, name)}" for name in names)})
+        ),
+        next_revision AS (
+            UPDATE revisions SET revision = revision + 1 WHERE user_id = :owner RETURNING revision
+        )
+        INSERT INTO {TABLES[kind]} (user_id, revision, {"position, " if placed else ""}{", ".join(names)})
+        SELECT :owner, revision, {f"{position}, " if placed else ""}{values}
+        FROM given CROSS JOIN next_revision
+        ON CONFLICT DO NOTHING
+        RETURNING id
+        """).bindparams(OWNER, bindparam("rows", type_=JSON()))  # noqa: S608 - names of our own tables and columns
+    )
+
+
+KNOWN: Mapping[Kind, Statement] = {kind: _known(kind) for kind in TABLES}
+INSERT: Mapping[Kind, Statement] = {kind: _insert(kind) for kind in TABLES}
+
+LABELS_NAMED = Statement(
+    text("""
+    SELECT given.name AS given, labels.name FROM unnest(CAST(:names AS text[])) AS given (name)
+    JOIN labels ON labels.user_id = :owner AND lower(labels.name) = lower(given.name) AND labels.deleted_at IS NULL
+    """).bindparams(OWNER, bindparam("names", type_=ARRAY(Text)))
+)
+"""How the labels of these names spell them; those that there are."""
+
+OUTLINE = Statement(
+    text("""
+    SELECT id, parent_id, project_id FROM tasks WHERE user_id = :owner AND deleted_at IS NULL ORDER BY position, id
+    """).bindparams(OWNER)
+)
+"""All tasks, and what they are in."""
+
+TASKS = Statement(
+    text(f"""
+    SELECT {", ".join(columns_of("task"))} FROM tasks
+    WHERE user_id = :owner AND id = ANY(CAST(:ids AS text[])::uuid[]) AND deleted_at IS NULL
+    ORDER BY id
+    """).bindparams(OWNER, _IDS)  # noqa: S608 - names of our own columns
+)
+"""The tasks of these ids."""
+
+
+def _page(kind: Kind) -> Statement:
+    """The next rows, as they stand in their order; those without one by id."""
+    columns = metadata.tables[TABLES[kind]].c
+    # The driver gives jsonb as text.
+    read = [f"CAST({n} AS json) AS {n}" if isinstance(columns[n].type, JSONB) else n for n in columns_of(kind)]
+    key = "(position, id) > (:position, :id)" if "position" in columns else "id > :id"
+    places = [bindparam("position", type_=Text()), bindparam("id", type_=columns.id.type)]
+    return Statement(
+        text(f"""
+        SELECT {", ".join([*read, *(["position"] if "position" in columns else [])])} FROM {TABLES[kind]}
+        WHERE user_id = :owner AND deleted_at IS NULL AND {key}
+        ORDER BY {"position, id" if "position" in columns else "id"} LIMIT :rows
+        """).bindparams(OWNER, *places[0 if "position" in columns else 1 :], bindparam("rows", type_=Integer()))  # noqa: S608 - names of our own
+    )
+
+
+PAGE: Mapping[Kind, Statement] = {kind: _page(kind) for kind in TABLES if kind != "task"}

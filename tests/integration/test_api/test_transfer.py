@@ -1,0 +1,102 @@
+"""Tasks as files: out, in, and in again."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.factories.clients import Client
+from tests.integration.test_api.answers import TASKS, answered, problem
+
+EXPORT = f"{TASKS}/export"
+IMPORT = "/api/v1/users/me/import"
+
+
+async def taken_in(client: Client, content: bytes, form: str = "json", **query: Any) -> dict[str, Any]:
+    report: dict[str, Any] = answered(
+        await client.post(IMPORT, params={"format": form, **query}, files={"file": ("tasks", content)})
+    )
+    return report
+
+
+def document(**arrays: Any) -> bytes:
+    return json.dumps({"format": "donewell", "version": 1, **arrays}).encode()
+
+
+async def test_what_was_exported_is_imported_whole(owner: Client, stranger: Client) -> None:
+    task = answered(
+        await owner.post(
+            TASKS,
+            json={
+                "title": "Water the plants",
+                "due_date": "2027-03-01",
+                "due_time": "09:00",
+                "time_zone": "Europe/Berlin",
+                "recurrence": {"rule": "FREQ=DAILY", "anchor": "completion"},
+                "labels": ["garden"],
+                "reminders": ["PT15M"],
+            },
+        ),
+        201,
+    )
+    answered(await owner.post(TASKS, json={"title": "The fern too", "parent_id": task["id"]}), 201)
+    answered(await owner.patch(f"{TASKS}/{task['id']}/complete", json={}))
+    content = (await owner.get(EXPORT)).content
+
+    report = await taken_in(stranger, content)
+
+    assert (report["finished"], report["problems"], report["losses"]) == (True, [], {})
+    assert report["tasks"] == {"created": 2, "exists": 0, "skipped": 0}
+    assert report["occurrences"] == {"created": 1, "exists": 0, "skipped": 0}
+    again = (await stranger.get(EXPORT)).json()
+    assert [again[name] for name in ("tasks", "occurrences")] == [
+        json.loads(content)[name] for name in ("tasks", "occurrences")
+    ]
+
+
+async def test_the_same_file_again_adds_nothing(owner: Client) -> None:
+    content = document(tasks=[{"title": "Water"}, {"title": "Water"}, {"id": str(uuid4()), "title": "Feed"}])
+
+    first, second = await taken_in(owner, content), await taken_in(owner, content)
+
+    assert (first["tasks"]["created"], second["tasks"]) == (3, {"created": 0, "exists": 3, "skipped": 0})
+    assert len(answered(await owner.get(TASKS))) == 3
+
+
+async def test_a_dry_run_tells_row_by_row_and_writes_nothing(owner: Client) -> None:
+    tasks = [{"title": "Water", "labels": ["garden"]}, {"title": ""}, 5, {"title": "Feed", "due_date": 5}]
+    content = document(tasks=tasks)
+
+    dry = await taken_in(owner, content, dry_run="true")
+
+    assert [(row["row"], row["outcome"], row["field"], row["code"]) for row in dry["rows"]] == [
+        (3, "skipped", None, "not_an_object"),
+        (2, "skipped", "title", "string_too_short"),
+        (4, "skipped", "due_date", "date_form"),
+        (1, "created", None, None),
+    ]
+    assert answered(await owner.get(TASKS)) == []
+    wet = await taken_in(owner, content)
+    assert {**wet, "dry_run": True} == dry
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"format":"x","version":1}', b"[" * 100_000])
+async def test_what_is_no_file_of_the_format_is_refused(owner: Client, content: bytes) -> None:
+    reply = await owner.post(IMPORT, files={"file": ("tasks", content)})
+
+    found = problem(reply, 400, "invalid_input")
+    assert found["errors"][0]["field"] == "file"
+
+
+async def test_a_file_has_to_be_sent(owner: Client) -> None:
+    requests: list[dict[str, Any]] = [
+        {},
+        {"json": {}},
+        {"files": {"other": b""}},
+        {"data": {"file": "x"}},
+        {"files": {"file": ""}},
+    ]
+    for request in requests:
+        reply = await owner.post(IMPORT, **request)
+        assert reply.status_code == 400, (request, reply.text)
