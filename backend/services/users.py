@@ -5,15 +5,36 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import event
+from sqlalchemy import Update, event, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.principal import TokenInvalid
 from backend.domain.preconditions import Expected, require_version
+from backend.models.base import metadata
 from backend.models.users import User
 from backend.schemas.users import UserChanges, UserRead
+from backend.services.owned import OWNER, next_revision
 
 log = structlog.get_logger()
+
+
+def _due_elsewhere() -> Update:
+    """What is due all day, or at a time wherever its owner is: a trigger tells anew when that is."""
+    tasks = metadata.tables["tasks"].c
+    revision = next_revision()
+    unzoned = tasks.due_date.is_not(None) & tasks.time_zone.is_(None) & tasks.overdue_at.is_not(None)
+    return (
+        update(tasks.id.table)
+        # Said twice, as the trash has an index of its own.
+        .where(
+            tasks.user_id == OWNER, (tasks.deleted_at.is_(None) & unzoned) | (tasks.deleted_at.is_not(None) & unzoned)
+        )
+        .values(overdue_at=None, revision=select(revision.c.revision).scalar_subquery(), updated_at=func.now())
+        .add_cte(revision)
+    )
+
+
+_DUE_ELSEWHERE = _due_elsewhere()
 
 
 class UserService:
@@ -36,6 +57,8 @@ class UserService:
             user.sqlmodel_update({**different, "version": user.version + 1})
             await self._session.flush()
             await self._session.refresh(user, ["updated_at"])
+            if "time_zone" in different:
+                await self._session.exec(_DUE_ELSEWHERE, params={"owner": self._owner})
             self._once_committed(lambda: log.info("user.updated", fields=sorted(different)))
         return as_seen(user)
 

@@ -67,6 +67,22 @@ async def test_the_three_kinds_of_due(owner: Client) -> None:
     ]
 
 
+async def test_what_is_due_wherever_one_is_is_due_elsewhere_once_one_is_there(owner: Client) -> None:
+    day = await make(owner, due_date="2027-07-01")
+    floating = await make(owner, due_date="2027-07-01", due_time="09:00")
+    zoned = await make(owner, due_date="2027-07-01", due_time="09:00", time_zone="Asia/Tokyo")
+    undated = await make(owner)
+
+    answered(await owner.patch("/api/v1/users/me", json={"time_zone": "America/New_York"}))
+
+    assert (await read(owner, floating))["due_at"] == "2027-07-01T13:00:00Z"
+    assert (await read(owner, floating))["version"] > floating["version"]
+    assert [await read(owner, task) for task in (zoned, undated)] == [zoned, undated]
+    due = {"due_before": "2027-07-02T03:59:59Z", "due_after": "2027-07-01T23:00:00Z"}
+    assert (await read(owner, day))["due_at"] is None
+    assert answered(await owner.get(TASKS, params={"overdue": "true", **due})) == []
+
+
 @pytest.mark.parametrize(
     ("wall", "instant"),
     [

@@ -50,7 +50,7 @@ BUDGETS: Mapping[str, int] = {
     "get_me": 1,
     "delete_me": 7,
     "export_me": 14,
-    "update_me": 3,
+    "update_me": 4,
     "register_user": 7,
     "login": 6,
     "issue_token": 2,
