@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CTE, ColumnElement, Table, Text, Uuid, bindparam, cast, func, select, update
+from sqlalchemy import ARRAY, CTE, ColumnElement, Table, Text, Uuid, bindparam, cast, func, update
 
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import Conflict, Fault, InvalidInput
 from backend.domain.ordering import LONGEST, between, end, make_room
 from backend.domain.preconditions import Expected
 from backend.models.base import metadata
-from backend.services.move_statements import DEEPEST, around
+from backend.services.move_statements import DEEPEST, around, subtree
 from backend.services.owned import OWNER, OwnedRows, OwnedTable, named_new
 
 
@@ -35,6 +35,11 @@ class Place:
     after: UUID | None
     before: UUID | None
 
+    @property
+    def is_between(self) -> bool:
+        """Whether it is next to a sibling, and not just behind all of them."""
+        return self.after is not None or self.before is not None
+
 
 class Moves:
     """The statements that move rows of a table."""
@@ -50,9 +55,9 @@ class Moves:
     def scope(self, project_id: UUID | None, parent_id: UUID | None) -> Mapping[str, UUID | None]:
         return {"parent_id": parent_id, **({"project_id": project_id} if self._has_project else {})}
 
-    def _around(self, *, in_parent: bool, in_project: bool) -> Statement:
+    def _around(self, *, in_parent: bool, in_project: bool, between: bool) -> Statement:
         project = metadata.tables["projects"] if in_project and not in_parent else None
-        return around(self._rows, in_parent=in_parent, project=project)
+        return around(self._rows, in_parent=in_parent, between=between, project=project)
 
     def _write(self, *, elsewhere: bool, spread: bool) -> Statement:
         """Gives the row its place. `elsewhere` takes what stands in it to its project, `spread` moves its siblings."""
@@ -70,13 +75,12 @@ class Moves:
         return self.table.write(new, along=along)
 
     def _taken_along(self, project_id: ColumnElement[Any], stamp: Mapping[str, Any]) -> CTE:
-        c, below = self._rows.c, self._rows.alias("below")
+        c = self._rows.c
         root = bindparam("id", type_=Uuid())
-        found = select(c.id).where(c.user_id == OWNER, c.parent_id == root).cte("subtree", recursive=True)
-        found = found.union_all(select(below.c.id).where(below.c.user_id == OWNER, below.c.parent_id == found.c.id))
+        found = subtree(self._rows, root)
         return (
             update(self._rows)
-            .where(c.user_id == OWNER, c.id == found.c.id)
+            .where(c.user_id == found.c.user_id, c.id == found.c.id, c.id != root)
             .values(project_id=project_id, **stamp)
             .cte("taken_along")
         )
@@ -104,7 +108,9 @@ async def move(
         rows = OwnedRows(moves.table, transaction, owner)
         current = await rows.lock(row_id, expected)
         place = _asked(current, asked)
-        statement = moves.around(in_parent=place.parent_id is not None, in_project=place.project_id is not None)
+        statement = moves.around(
+            in_parent=place.parent_id is not None, in_project=place.project_id is not None, between=place.is_between
+        )
         values = {
             "owner": owner,
             "id": row_id,
@@ -144,23 +150,23 @@ def _checked(moves: Moves, place: Place, asked: Mapping[str, Any], found: Row) -
     faults = []
     project_id = place.project_id
     if place.parent_id is not None:
-        if not found["parent_there"]:
+        if found["depth"] is None:
             faults.append(Fault("parent_id", "not_found", f"There is no such {moves.thing}"))
         elif found["in_itself"]:
             raise IntoItself
         elif found["depth"] + found["height"] > DEEPEST:
             faults.append(Fault("parent_id", "too_deep", f"At most {DEEPEST} {moves.thing}s stand in one another"))
         project_id = found.get("parents_project")
-        if asked.get("project_id", project_id) != project_id and found["parent_there"]:
+        if asked.get("project_id", project_id) != project_id and found["depth"] is not None:
             faults.append(Fault("project_id", "not_of_parent", "A subtask is in the project of its parent"))
-    elif project_id is not None and not found["project_there"]:
+    elif project_id is not None and found["project"] is None:
         faults.append(Fault("project_id", "not_found", "There is no such project"))
     faults += [
         Fault(name, "not_found", "There is no such sibling there")
         for name in ("after", "before")
         if asked[name] is not None and found[name] is None
     ]
-    if not faults and None not in (found["after"], found["before"]) and found["before"] < found["after"]:
+    if not faults and None not in (place.after, place.before) and found["before"] < found["after"]:
         faults.append(Fault("before", "not_in_order", "It stands in front of the one in `after`"))
     if faults:
         raise InvalidInput(faults)
@@ -168,7 +174,7 @@ def _checked(moves: Moves, place: Place, asked: Mapping[str, Any], found: Row) -
 
 
 def _is_there(position: str, place: Place, found: Row) -> bool:
-    if place.after is None and place.before is None:
+    if not place.is_between:
         return found["last"] is None or bool(found["last"] < position)
     front, back = found["front"], found["back"]
     return (front is None or bool(front < position)) and (back is None or bool(position < back))
@@ -176,7 +182,7 @@ def _is_there(position: str, place: Place, found: Row) -> bool:
 
 def _position(found: Row, last: str, own: str | None) -> tuple[str, Mapping[str, str]]:
     """The row's key, and new ones of its neighbours by their ids, if there is no short one between them."""
-    front, back = found["front"], found["back"]
+    front, back = found.get("front"), found.get("back")
     if back is None:
         return last, {}
     key = between(front, back)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import CTE, ColumnElement, Uuid, bindparam, exists, func, literal, select, update
+from sqlalchemy import CTE, Uuid, bindparam, func, select, update
 from uuid_utils.compat import uuid7
 
 from backend.database.fast_lane import FastLane, Row, Statement
@@ -16,9 +16,9 @@ from backend.models.base import metadata
 from backend.models.projects import Project
 from backend.schemas.moves import Move
 from backend.schemas.projects import ProjectChanges, ProjectCreate, ProjectRead
-from backend.services.move_statements import DEEPEST
+from backend.services.move_statements import DEEPEST, ancestors, subtree
 from backend.services.moves import Moves, move
-from backend.services.owned import OWNER, OwnedRows, OwnedTable, lock
+from backend.services.owned import OwnedRows, OwnedTable, lock
 
 log = structlog.get_logger()
 
@@ -42,9 +42,12 @@ class ProjectTable(OwnedTable):
 
         def along(revision: CTE, _: CTE) -> list[CTE]:
             stamp = {**trashed, "revision": revision.c.revision, "updated_at": func.now()}
-            nested = _nested(self._id)
+            nested = subtree(self._table, self._id, trashed=False)
             return [
-                update(c.id.table).where(c.user_id == OWNER, of == nested.c.id, *live).values(stamp).cte(name)
+                update(c.id.table)
+                .where(c.user_id == nested.c.user_id, of == nested.c.id, *live)
+                .values(stamp)
+                .cte(name)
                 for name, c, of, live in (
                     ("projects_trashed", _P, _P.id, (_P.id != self._id,)),
                     ("tasks_trashed", _T, _T.project_id, (_T.deleted_at.is_(None),)),
@@ -54,31 +57,11 @@ class ProjectTable(OwnedTable):
         return self.write(trashed, along=along)
 
 
-def _nested(project: ColumnElement[Any]) -> CTE:
-    """The ids of a project and of those in it at any depth, without what is in the trash and below."""
-    found = select(project.label("id")).cte("nested", recursive=True)
-    inner = metadata.tables["projects"].alias("inner_project")
-    live = select(inner.c.id).where(inner.c.user_id == OWNER, inner.c.parent_id == found.c.id)
-    return found.union_all(live.where(inner.c.deleted_at.is_(None)))
-
-
-def _parent() -> Statement:
-    """Whether a project is there to stand in, and how deep it stands itself."""
-    parent = bindparam("parent_id", type_=Uuid())
-    there = exists(select(1).where(_P.user_id == OWNER, _P.id == parent, _P.deleted_at.is_(None)))
-    up = select(_P.parent_id, literal(1).label("depth")).where(_P.user_id == OWNER, _P.id == parent)
-    found = up.cte("ancestors", recursive=True)
-    above = metadata.tables["projects"].alias("above")
-    further = select(above.c.parent_id, found.c.depth + 1).where(
-        above.c.user_id == OWNER, above.c.id == found.c.parent_id, found.c.depth < DEEPEST
-    )
-    depth = select(func.max(found.union_all(further).c.depth)).scalar_subquery()
-    return Statement(select(there.label("there"), depth.label("depth")))
-
-
 PROJECTS = ProjectTable()
 _MOVES = Moves(PROJECTS, "projects", thing="project")
-_PARENT = _parent()
+_ANCESTORS = ancestors(_P.id.table, bindparam("parent_id", type_=Uuid()))
+_DEPTH = Statement(select(func.max(_ANCESTORS.c.depth).label("depth")))
+"""How deep a project stands; null if it is not there."""
 
 
 class ProjectService:
@@ -112,8 +95,8 @@ class ProjectService:
     async def _create_in(self, parent_id: UUID, project_id: UUID, fields: Mapping[str, Any]) -> tuple[Row, bool]:
         async with self._lane.transaction() as transaction:
             await lock(transaction, self._owner)
-            parent = await transaction.fetch_one(_PARENT, {"owner": self._owner, "parent_id": parent_id})
-            if parent is None or not parent["there"]:
+            parent = await transaction.fetch_one(_DEPTH, {"owner": self._owner, "parent_id": parent_id})
+            if parent is None or parent["depth"] is None:
                 raise InvalidInput([Fault("parent_id", "not_found", "There is no such project")])
             if parent["depth"] >= DEEPEST:
                 raise InvalidInput([Fault("parent_id", "too_deep", f"At most {DEEPEST} projects stand in one another")])

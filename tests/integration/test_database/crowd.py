@@ -118,6 +118,7 @@ AFRESH = (
 
 SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
 TRASHED = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NOT NULL"
+PROJECT = "SELECT id FROM projects WHERE user_id = $1 ORDER BY created_at OFFSET 100 LIMIT 1"
 MIDDLE = """
     SELECT created_at, id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL
     ORDER BY created_at DESC, id DESC OFFSET 50000 LIMIT 1
@@ -194,10 +195,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Of one with many tasks: a task of theirs, one in their trash, and a cursor half-way down their list."""
+    """Of one with many tasks: one of these, one in their trash, a project, and a cursor half-way down their list."""
 
     task_id: UUID
     trashed_id: UUID
+    project_id: UUID
     cursor: str
 
     @classmethod
@@ -205,7 +207,8 @@ class Places:
         row = await connection.fetchrow(MIDDLE, owner)
         assert row is not None
         cursor = encode_cursor(Position(row["created_at"], row["id"]))
-        return cls(await connection.fetchval(SOME, owner), await connection.fetchval(TRASHED, owner), cursor)
+        task, trashed, project = [await connection.fetchval(query, owner) for query in (SOME, TRASHED, PROJECT)]
+        return cls(task, trashed, project, cursor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from uuid_utils.compat import uuid7
 
 from backend.schemas.tasks import TaskChanges
 from tests.factories.clients import PASSWORD
-from tests.integration.test_database.crowd import Member
+from tests.integration.test_database.crowd import Member, Places
 
 HERE = "tests/integration/test_database/statements.py"
 
@@ -20,11 +20,21 @@ TASK_STATE = "select tasks, select users: tasks_pkey, users_pkey"
 ZONE = "select users: users_pkey"
 """Of the viewer, by which a trigger tells when a task is overdue."""
 
+PROJECT_READ = "select projects: projects_pkey"
+PROJECT_LOCKED = "lock revisions, lock projects: projects_pkey, revisions_pkey"
+PROJECT_TRASHED = (
+    "update revisions, update projects, update tasks: "
+    "projects_pkey, projects_user_id_parent_id_position_key, revisions_pkey, tasks_place_key"
+)
+TREE_MOVED = "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx"
+PROJECT_WRITTEN = "update projects, update revisions: projects_pkey, revisions_pkey"
+FILTER_READ = "select filters: filters_pkey"
+FILTER_WRITTEN = "update filters, update revisions: filters_pkey, revisions_pkey"
 LABEL_READ = "select labels: labels_pkey"
 LABEL_WRITTEN = "update labels, update revisions: labels_pkey, revisions_pkey"
-LABEL_LOCKED = "lock labels, lock revisions: labels_pkey, revisions_pkey"
+LABEL_LOCKED = "lock revisions, lock labels: labels_pkey, revisions_pkey"
 LABEL_IN_TASKS = (
-    "update labels, update revisions, update tasks: labels_pkey, revisions_pkey, tasks_search_idx, tasks_trash_idx"
+    "update revisions, update labels, update tasks: labels_pkey, revisions_pkey, tasks_search_idx, tasks_trash_idx"
 )
 LOCKED = "lock revisions: revisions_pkey"
 
@@ -95,6 +105,47 @@ STATEMENTS: Mapping[str, set[str]] = {
     "update_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
     "complete_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, TASK_STATE},
     "delete_task": {TREE_WRITTEN, TASK_READ},
+    "move_task": {
+        "lock projects: projects_pkey",
+        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
+        "lock tasks: tasks_pkey",
+        "select tasks, select projects: projects_pkey, tasks_place_key",
+        "select tasks: tasks_pkey, tasks_place_key",
+        "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
+        "select tasks: tasks_place_key",
+        "update revisions, update tasks: revisions_pkey, tasks_pkey",
+        TREE_MOVED,
+        TASK_READ,
+    },
+    "list_projects": {"select projects: projects_archived_idx", "select projects: projects_listing_idx"},
+    "get_project": {PROJECT_READ},
+    "create_project": {
+        "insert projects, update revisions: projects_pkey, revisions_pkey",
+        "lock projects: projects_pkey",
+        LOCKED,
+        PROJECT_READ,
+    },
+    "put_project": {PROJECT_WRITTEN, PROJECT_READ},
+    "update_project": {PROJECT_WRITTEN, PROJECT_READ},
+    "move_project": {
+        "lock projects: projects_pkey",
+        PROJECT_LOCKED,
+        "select projects: projects_pkey, projects_user_id_parent_id_position_key",
+        "select projects: projects_user_id_parent_id_position_key",
+        "update revisions, update projects: projects_pkey, revisions_pkey",
+        PROJECT_READ,
+    },
+    "delete_project": {
+        PROJECT_LOCKED,
+        PROJECT_TRASHED,
+        PROJECT_READ,
+    },
+    "list_filters": {"select filters: filters_listing_idx"},
+    "get_filter": {FILTER_READ},
+    "create_filter": {"insert filters, update revisions: filters_pkey, revisions_pkey", LOCKED},
+    "put_filter": {FILTER_WRITTEN, FILTER_READ},
+    "update_filter": {FILTER_WRITTEN, FILTER_READ},
+    "delete_filter": {FILTER_WRITTEN, FILTER_READ},
     "list_labels": {"select labels: labels_listing_idx"},
     "get_label": {LABEL_READ},
     "create_label": {"insert labels, update revisions: labels_pkey, revisions_pkey", LOCKED},
@@ -191,7 +242,7 @@ class Variant:
 
 
 def _nowhere(_: Member) -> Mapping[str, Any]:
-    return {"task_id": uuid7(), "label_id": uuid7()}
+    return {"task_id": uuid7(), "label_id": uuid7(), "project_id": uuid7(), "filter_id": uuid7()}
 
 
 CHANGES: Mapping[str, Any] = {
@@ -251,6 +302,44 @@ RENAMING = [
     Variant(412, lambda _: {"json": {"name": "balcony"}, "headers": MISMATCH}),
 ]
 
+
+def _changing(changes: Mapping[str, Any]) -> Sequence[Variant]:
+    """Changes of each field and of all, of nothing, and of what is not there or not of this version."""
+    return [
+        *(_change({name: value}) for name, value in changes.items()),
+        _change(changes),
+        _change({}),
+        Variant(404, lambda _: {"json": changes}, _nowhere),
+        Variant(412, lambda _: {"json": changes, "headers": MISMATCH}),
+    ]
+
+
+def _moving(named: Mapping[str, Callable[[Places], UUID]]) -> Sequence[Variant]:
+    """Moves to each place that a field may name, of what is there, and of what is not."""
+
+    def to(field: str, place: Callable[[Places], UUID]) -> Variant:
+        return Variant(200, lambda member: {"json": {field: str(place(member.places))}})
+
+    return [
+        *(to(field, place) for field, place in named.items()),
+        Variant(400, lambda _: {"json": {"after": str(uuid7())}}),
+        Variant(404, lambda _: {"json": {}}, _nowhere),
+        Variant(412, lambda _: {"json": {}, "headers": MISMATCH}),
+    ]
+
+
+def _task_of(places: Places) -> UUID:
+    return places.task_id
+
+
+def _project_of(places: Places) -> UUID:
+    return places.project_id
+
+
+GONE = [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})]
+PROJECT = {"name": "House", "color": "#123456", "archived": True}
+FILTER = {"name": "Late", "color": "#123456", "query": "overdue"}
+
 VARIANTS: Mapping[str, Sequence[Variant]] = {
     "list_tasks": PAGES,
     "get_task": [Variant(404, ids=_nowhere)],
@@ -289,6 +378,27 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "restore": [Variant(404, ids=_nowhere)],
     "purge": [Variant(404, ids=_nowhere)],
     "delete_task": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "move_task": _moving(dict.fromkeys(("after", "before", "parent_id"), _task_of) | {"project_id": _project_of}),
+    "list_projects": [
+        _page({"limit": 20, **filters}, deep=deep)
+        for filters in ({}, {"archived": "true"}, {"archived": "false"})
+        for deep in (False, True)
+    ],
+    "get_project": [Variant(404, ids=_nowhere)],
+    "create_project": [
+        Variant(201, lambda _: {"json": {**PROJECT, "id": str(uuid7())}}),
+        Variant(201, lambda member: {"json": {**PROJECT, "parent_id": str(member.places.project_id)}}),
+    ],
+    "put_project": _changing(PROJECT),
+    "update_project": _changing(PROJECT),
+    "move_project": _moving(dict.fromkeys(("after", "before", "parent_id"), _project_of)),
+    "delete_project": GONE,
+    "list_filters": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "get_filter": [Variant(404, ids=_nowhere)],
+    "create_filter": [Variant(201, lambda _: {"json": {**FILTER, "id": str(uuid7())}})],
+    "put_filter": _changing(FILTER),
+    "update_filter": _changing(FILTER),
+    "delete_filter": GONE,
     "list_labels": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "get_label": [Variant(404, ids=_nowhere)],
     "create_label": [Variant(201, lambda _: {"json": {"name": uuid4().hex, "id": str(uuid7())}})],
