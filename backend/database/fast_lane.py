@@ -112,14 +112,16 @@ class FastLane(Lane):
         return self._pool.get_size() - self._pool.get_idle_size() - kept
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Several statements as one: committed when the block ends, rolled back when it raises.
+    async def transaction(self, seconds: float | None = None) -> AsyncIterator[Transaction]:
+        """Several statements as one: committed when the block ends, rolled back when it raises. `seconds` is what it
+        may take, if that is more than usual.
 
         Raises `Overloaded` or `DatabaseUnavailable` as the gate does.
         """
         try:
             # To roll back takes an answer: when there is none, it is told again to leave.
-            async with asyncio.timeout(self._gate.deadline + 2 * GRACE), self._gate.enter():
+            last_call = (self._gate.deadline if seconds is None else seconds) + 2 * GRACE
+            async with asyncio.timeout(last_call), self._gate.enter(seconds):
                 connection = await self._take()
                 try:
                     async with connection.transaction():

@@ -34,7 +34,7 @@ from backend.domain.preconditions import Expected
 from backend.models.base import metadata
 from backend.models.labels import ONE_LABEL_A_NAME, Label
 from backend.schemas.labels import LabelChanges, LabelCreate, LabelMerge, LabelRead
-from backend.services.owned import OWNER, Along, OwnedRows, OwnedTable, named_new
+from backend.services.owned import LONG, OWNER, Along, OwnedRows, OwnedTable, named_new
 
 log = structlog.get_logger()
 
@@ -189,7 +189,7 @@ class LabelService:
         fields = changes.model_dump()
         if "name" in fields:
             with _one_label_a_name():
-                async with self._lane.transaction() as transaction:
+                async with self._lane.transaction(LONG) as transaction:
                     labels = OwnedRows(LABELS, transaction, self._owner)
                     await labels.lock(label_id, expected)
                     row, changed = await labels.change(label_id, fields, expected)
@@ -206,7 +206,7 @@ class LabelService:
         """
         if merge.into == label_id:
             raise InvalidInput([Fault("into", "same_label", "Name another label")])
-        async with self._lane.transaction() as transaction:
+        async with self._lane.transaction(LONG) as transaction:
             labels = OwnedRows(LABELS, transaction, self._owner)
             await labels.lock(label_id, expected)
             try:
@@ -219,7 +219,7 @@ class LabelService:
 
     async def trash(self, label_id: UUID, expected: Expected) -> None:
         """Put the label into the trash, and its name off every task. Raises `LabelNotFound` or `PreconditionFailed`."""
-        async with self._lane.transaction() as transaction:
+        async with self._lane.transaction(LONG) as transaction:
             labels = OwnedRows(LABELS, transaction, self._owner)
             await labels.lock(label_id, expected)
             await labels.trash(label_id, expected)

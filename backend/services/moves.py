@@ -18,7 +18,7 @@ from backend.domain.ordering import LONGEST, between, end, make_room
 from backend.domain.preconditions import Expected
 from backend.models.base import metadata
 from backend.services.move_statements import DEEPEST, around, subtree
-from backend.services.owned import OWNER, OwnedRows, OwnedTable, named_new
+from backend.services.owned import LONG, OWNER, OwnedRows, OwnedTable, named_new
 
 
 class IntoItself(Conflict):
@@ -104,7 +104,7 @@ async def move(
 
     Raises the resource's `NotFound`, `PreconditionFailed`, `IntoItself`, or `InvalidInput` naming what cannot be.
     """
-    async with lane.transaction() as transaction:
+    async with lane.transaction(LONG) as transaction:
         rows = OwnedRows(moves.table, transaction, owner)
         current = await rows.lock(row_id, expected)
         place = _asked(current, asked)

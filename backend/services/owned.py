@@ -50,6 +50,10 @@ _LOCK = Statement(_LOCK_OWNER)
 _PLACE = ("project_id", "parent_id", "position")
 
 
+LONG = 30.0
+"""Seconds that a write of any number of tasks may take: 20,000 take two, on a slow machine."""
+
+
 class IdInTrash(Conflict):
     code = "id_in_trash"
     title = "An object with this id is in the trash"

@@ -18,7 +18,7 @@ from backend.schemas.moves import Move
 from backend.schemas.projects import ProjectChanges, ProjectCreate, ProjectRead
 from backend.services.move_statements import DEEPEST, ancestors, subtree
 from backend.services.moves import Moves, move
-from backend.services.owned import OwnedRows, OwnedTable, lock
+from backend.services.owned import LONG, OwnedRows, OwnedTable, lock
 
 log = structlog.get_logger()
 
@@ -124,7 +124,7 @@ class ProjectService:
 
     async def trash(self, project_id: UUID, expected: Expected) -> None:
         """Put the project into the trash, with what is in it. Raises `ProjectNotFound` or `PreconditionFailed`."""
-        async with self._lane.transaction() as transaction:
+        async with self._lane.transaction(LONG) as transaction:
             projects = OwnedRows(PROJECTS, transaction, self._owner)
             await projects.lock(project_id, expected)
             await projects.trash(project_id, expected)
