@@ -26,7 +26,14 @@ class Occurrence(OwnedRow, table=True):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("task_occurrences_user_id_task_id_idx", "user_id", "task_id"),
-        Index("task_occurrences_completed_idx", "user_id", "completed_at", postgresql_where=text("deleted_at IS NULL")),
+        # All that statistics ask of an occurrence.
+        Index(
+            "task_occurrences_completed_idx",
+            "user_id",
+            "completed_at",
+            "task_id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     task_id: UUID

@@ -114,6 +114,8 @@ async def malformed(attempt: Attempt) -> None:
         del attempt.request["data"]["grant_type"]
     elif attempt.operation in LISTS:
         attempt.request["params"] = {"limit": 0}
+    elif queried := [parameter["name"] for parameter in attempt.operation.parameters if parameter["in"] == "query"]:
+        attempt.request["params"] = {queried[0]: "no such value"}
     else:
         attempt.request["url"] = address(attempt.operation.path, **dict.fromkeys(attempt.operation.objects, "1"))
 

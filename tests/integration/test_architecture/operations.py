@@ -148,6 +148,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "list_occurrences": lambda _: {},
         "skip_occurrence": lambda _: {},
         "undo_occurrence": lambda _: {},
+        "get_statistics": lambda _: {"params": {"days": 7}},
         "list_trash": lambda _: {},
         "restore": lambda _: {},
         "purge": lambda _: {},

@@ -21,6 +21,7 @@ BUDGETS: Mapping[str, int] = {
     "list_occurrences": 1,
     "skip_occurrence": 2,
     "undo_occurrence": 1,
+    "get_statistics": 1,
     "list_trash": 1,
     "restore": 1,
     "purge": 1,

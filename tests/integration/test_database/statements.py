@@ -30,6 +30,10 @@ TREE_MOVED = "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_
 PROJECT_WRITTEN = "update projects, update revisions: projects_pkey, revisions_pkey"
 FILTER_READ = "select filters: filters_pkey"
 FILTER_WRITTEN = "update filters, update revisions: filters_pkey, revisions_pkey"
+COUNTING = (
+    "select users, select tasks, select task_occurrences:"
+    " task_occurrences_completed_idx, tasks_statistics_idx, tasks_trash_idx, users_pkey"
+)
 LABEL_READ = "select labels: labels_pkey"
 LABEL_WRITTEN = "update labels, update revisions: labels_pkey, revisions_pkey"
 LABEL_LOCKED = "lock revisions, lock labels: labels_pkey, revisions_pkey"
@@ -47,8 +51,8 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
-WHOLE = {"export_me", "list_tree"}
-"""Operations that read all that there is, of somebody or below a task."""
+WHOLE = {"export_me", "list_tree", "get_statistics"}
+"""Operations that read all that there is, of somebody or below a task, or count it."""
 
 LEAVING = {"delete_me"}
 """Operations that would leave nobody to ask again. What goes with a user is looked at apart."""
@@ -96,6 +100,8 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "quick_add": {
         "select users, select projects: projects_name_idx, users_pkey",
+        "select users, select tasks: tasks_pkey, users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",
         TASK_READ,
@@ -146,6 +152,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     "put_filter": {FILTER_WRITTEN, FILTER_READ},
     "update_filter": {FILTER_WRITTEN, FILTER_READ},
     "delete_filter": {FILTER_WRITTEN, FILTER_READ},
+    "get_statistics": {COUNTING},
     "list_labels": {"select labels: labels_listing_idx"},
     "get_label": {LABEL_READ},
     "create_label": {"insert labels, update revisions: labels_pkey, revisions_pkey", LOCKED},

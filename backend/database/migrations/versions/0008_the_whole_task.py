@@ -215,6 +215,13 @@ def _extend_tasks() -> None:
     op.create_index("tasks_user_id_parent_id_idx", "tasks", ["user_id", "parent_id", "position", "id"])
     for name, columns in INDEXES.items():
         op.create_index(name, "tasks", columns, postgresql_where=LIVE)
+    op.create_index(
+        "tasks_statistics_idx",
+        "tasks",
+        ["user_id", "completed_at"],
+        postgresql_include=["id", "overdue_at", "due_date", "time_zone"],
+        postgresql_where=LIVE,
+    )
     op.create_index("tasks_trash_idx", "tasks", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
     op.create_index(
         "tasks_search_idx",
@@ -270,7 +277,7 @@ def _create_occurrences() -> None:
     columns = ["user_id", "task_id", "created_at", "id"]
     op.create_index("task_occurrences_listing_idx", "task_occurrences", columns, postgresql_where=LIVE)
     op.create_index("task_occurrences_user_id_task_id_idx", "task_occurrences", ["user_id", "task_id"])
-    completed = ["user_id", "completed_at"]
+    completed = ["user_id", "completed_at", "task_id"]
     op.create_index("task_occurrences_completed_idx", "task_occurrences", completed, postgresql_where=LIVE)
 
 
