@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -35,6 +36,7 @@ from backend.services.email_addresses import EmailAddressService
 from backend.services.identities import Identities
 from backend.services.letters import Letters
 from backend.services.mail_sender import MailSender, Send, by_smtp, to_log
+from backend.services.maintenance import Maintenance, PeriodicMaintenance
 from backend.services.outbox import Outbox
 from backend.services.passwords import PasswordService
 from backend.services.revocations import Revocations
@@ -81,7 +83,15 @@ def create_app(settings: Settings | None = None, *, embedded: bool = False) -> F
         {settings.better_auth_url: secret.get_secret_value()} if settings.better_auth_url and secret else {},
     )
     app = _application(
-        database, tokens, personal, issuers, headers, letters=Letters(base), send=send, docs=settings.docs
+        database,
+        tokens,
+        personal,
+        issuers,
+        headers,
+        letters=Letters(base),
+        send=send,
+        docs=settings.docs,
+        retention=timedelta(days=settings.trash_retention),
     )
     app.state.throttle = Throttle(
         database.fast,
@@ -148,12 +158,15 @@ def _application(
     letters: Letters,
     send: Send | None,
     docs: bool,
+    retention: timedelta,
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         passwords, outbox = Passwords(), Outbox(configured=send is not None)
         await database.open()
         _add_services(app, personal, passwords, outbox)
+        maintenance = PeriodicMaintenance(Maintenance(database.fast, retention), app.state.revocations)
+        maintenance.start()
         app.state.mail = mail = MailSender(database, outbox, letters, send) if send else None
         if mail is not None:
             mail.start()
@@ -161,6 +174,7 @@ def _application(
         gc.freeze()
         # For the server, which itself answers what is no HTTP.
         yield {"answer_headers": headers}
+        await maintenance.stop()
         if mail is not None:
             await mail.stop()
         passwords.close()

@@ -1,4 +1,5 @@
-"""The `donewell` command: `serve` (the default), `migrate`, `openapi` and `user`. It knows nothing of HTTP.
+"""The `donewell` command: `serve` (the default), `migrate`, `openapi`, `maintenance` and `user`. It knows nothing of
+HTTP.
 
 Exit codes: 0 done, or stopped on request; 2 something that the operator can put right, in one sentence on stderr;
 1 anything else.
@@ -163,6 +164,18 @@ def openapi() -> None:
     from backend.main import describe
 
     typer.echo(json.dumps(describe().openapi(), indent=2, ensure_ascii=False))
+
+
+@cli.command()
+def maintenance() -> None:
+    """Remove for good what has been in the trash for longer than TRASH_RETENTION days, and what else is long over."""
+    from backend.cli.upkeep import maintain
+
+    removed = maintain(settings_of_environment())
+    for table, rows in removed.items():
+        typer.echo(f"removed {rows} of {table}")
+    if not removed:
+        typer.echo("nothing to remove")
 
 
 def _url(settings: Settings) -> str:

@@ -82,6 +82,24 @@ def with_database(
     return settings.model_copy(update={"database_url": SecretStr(database.url), "jwt_secret": secret})
 
 
+@contextmanager
+def reachable_database(settings: Settings) -> Iterator[str]:
+    """The URL of the database: of a server that runs, or of our own, started for as long as this takes."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    from backend.database.embedded import AlreadyRunning, url_in
+
+    try:
+        with claimed(settings) as database:
+            ours = with_database(settings, database, Signals(exit_code=130)).database_url
+            yield ours.get_secret_value() if ours else ""
+    except Refusal as refusal:
+        if not isinstance(refusal.__cause__, AlreadyRunning):
+            raise
+        yield url_in(settings.data_dir)
+
+
 def _secret(path: Path) -> str:
     from backend.config.secret import kept_secret
 

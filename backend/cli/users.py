@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from backend.cli.databases import claimed, settings_of_environment, with_database
-from backend.process import Refusal, Signals
+from backend.cli.databases import reachable_database, settings_of_environment
+from backend.process import Refusal
 
 if TYPE_CHECKING:
     from backend.config.settings import Settings
@@ -38,7 +37,7 @@ def _done(work: Callable[[Lockouts], Awaitable[UUID | None]]) -> UUID:
     from backend.domain.errors import DatabaseUnavailable
 
     settings = settings_of_environment()
-    with _database_url(settings) as url:
+    with reachable_database(settings) as url:
         try:
             user_id = asyncio.run(_with_lockouts(settings, url, work))
         except DatabaseUnavailable as error:
@@ -63,20 +62,3 @@ async def _with_lockouts(
         return await work(Lockouts(database, Revocations(database.fast)))
     finally:
         await database.close()
-
-
-@contextmanager
-def _database_url(settings: Settings) -> Iterator[str]:
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    from backend.database.embedded import AlreadyRunning, url_in
-
-    try:
-        with claimed(settings) as database:
-            ours = with_database(settings, database, Signals(exit_code=130)).database_url
-            yield ours.get_secret_value() if ours else ""
-    except Refusal as refusal:
-        if not isinstance(refusal.__cause__, AlreadyRunning):
-            raise
-        yield url_in(settings.data_dir)

@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     trusted_issuers: TrustedIssuers | None = None
     """Others whose tokens are taken: each with its name, the URL of its keys and the audience that it names for us."""
 
+    trash_retention: int = Field(default=30, ge=1, le=3_650)
+    """Days after which what is in the trash is removed for good."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
 

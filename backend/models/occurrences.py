@@ -26,6 +26,13 @@ class Occurrence(OwnedRow, table=True):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("task_occurrences_user_id_task_id_idx", "user_id", "task_id"),
+        Index(
+            "task_occurrences_trash_idx",
+            "user_id",
+            "deleted_at",
+            "id",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
         # All that statistics ask of an occurrence.
         Index(
             "task_occurrences_completed_idx",

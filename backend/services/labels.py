@@ -64,6 +64,7 @@ _ENSURE = Statement(
         CROSS JOIN LATERAL (
             SELECT name FROM labels
             WHERE user_id = :owner AND lower(labels.name) = lower(given.name) AND deleted_at IS NULL
+            LIMIT 1  -- there is no other; and so each is looked up, whatever the plan thinks of how many are given
         ) AS labels
     ),
     missing AS (

@@ -53,7 +53,8 @@ class QuickAddService:
         Raises `InvalidInput` for what cannot be a task or names no project, or as creating a task does.
         """
         task_id = None if asked.id is MISSING else asked.id
-        values = {"owner": self._owner, "project": project_in(asked.text), "id": task_id}
+        # No project is called nothing, and no task has this id.
+        values = {"owner": self._owner, "project": project_in(asked.text) or "", "id": task_id or UUID(int=0)}
         row = await self._lane.fetch_one(WHERE, values)
         if row is None:
             raise TokenInvalid

@@ -57,6 +57,11 @@ class Revocations:
         self._purged_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
 
+    @property
+    def asked_at(self) -> float | None:
+        """When the database was last asked because of a request, by `monotonic`; None if it never was."""
+        return self._read_at
+
     async def check(self, who: Principal) -> None:
         """Raises `TokenRevoked` if what their access rests on ended more than `TRUSTED_FOR` seconds ago, or is known
         to have ended; as the gate does if that cannot be found out.

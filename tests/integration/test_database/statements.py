@@ -89,6 +89,19 @@ MAILING = {
 }
 """What the sender of mail asks for a link to reset a password, outside of any request."""
 
+MAINTAINING = {
+    "delete task_occurrences: task_occurrences_pkey, task_occurrences_trash_idx",
+    "delete tasks: tasks_pkey, tasks_trash_idx",
+    "delete projects: projects_pkey, projects_trash_idx",
+    "delete labels: labels_pkey, labels_trash_idx",
+    "delete filters: filters_pkey, filters_trash_idx",
+    "delete sessions: sessions_pkey",
+    "delete one_time_tokens: one_time_tokens_pkey",
+    "delete task_occurrences: task_occurrences_user_id_task_id_idx",
+    "update tasks: tasks_user_id_parent_id_idx",
+}
+"""What maintenance asks, table by table, and what goes with a task or loses it."""
+
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
     "get_task": {TASK_READ},
@@ -99,8 +112,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         ZONE,
     },
     "quick_add": {
-        "select users, select projects: projects_name_idx, users_pkey",
-        "select users, select tasks: tasks_pkey, users_pkey",
+        "select users, select projects, select tasks: projects_name_idx, tasks_pkey, users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",

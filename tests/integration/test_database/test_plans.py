@@ -16,6 +16,7 @@ from backend.database.migrate import APPLIED
 from backend.services.access_tokens import FIND, USE_NOTED_AFTER
 from backend.services.letters import Letter, Letters
 from backend.services.mail_sender import MailSender
+from backend.services.maintenance import OVER_KEPT_FOR, walks
 from backend.services.outbox import Outbox
 from backend.services.revocations import PURGE, RECENT, RETENTION
 from tests.factories.plans import Plan, explained, explaining
@@ -28,6 +29,7 @@ from tests.integration.test_database.statements import (
     HERE,
     LEAVING,
     MAILING,
+    MAINTAINING,
     STATEMENTS,
     VARIANTS,
     WHOLE,
@@ -90,10 +92,10 @@ async def requests(
         yield variant, ids, variant.request(member)
 
 
-def assert_served(plan: Plan, *, whole: bool = False) -> None:
+def assert_served(plan: Plan, *, whole: bool = False, sorting: bool = False) -> None:
     """An index leads to the rows of every table, and to little else unless the whole is wanted; none is sorted."""
     told = f"{plan.sql}\n{plan.root}"
-    assert whole or not plan.kinds() & {"Sort", "Incremental Sort"}, told
+    assert whole or sorting or not plan.kinds() & {"Sort", "Incremental Sort"}, told
     read = [node for node in plan.scans() if node["Relation Name"] not in ONE_ROW]
     assert {node["Node Type"] for node in read} <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, told
     assert whole or plan.examined() <= EXAMINED, told
@@ -163,6 +165,20 @@ async def test_an_index_serves_the_sender_of_mail(crowd: Crowd, mode: str) -> No
         assert_served(plan)
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_index_serves_maintenance(crowd: Crowd, mode: str) -> None:
+    fast = crowd.applications[mode].state.database.fast
+    async with crowd.member(mode, "few open") as member:
+        for walk in walks(ROWS - 1):
+            kept_for = timedelta(0) if walk.trash else OVER_KEPT_FOR
+            for place in (walk.first, {**walk.first, "after_user_id": member.client.user_id}):
+                with explained() as plans:
+                    await fast.fetch(walk.statement, {"kept_for": kept_for, **place})
+                assert {plan.summary() for plan in plans} <= MAINTAINING
+                for plan in plans:
+                    assert_served(plan, sorting=True)
+
+
 def test_statements_are_of_routes_that_there_are() -> None:
     names = {operation.name for operation in OPERATIONS}
     assert STATEMENTS.keys() | VARIANTS.keys() <= names
@@ -197,7 +213,7 @@ async def test_every_index_that_holds_no_rule_serves_a_statement(crowd: Crowd) -
 
     used = {
         name
-        for does in (*STATEMENTS.values(), BESIDES, MAILING)
+        for does in (*STATEMENTS.values(), BESIDES, MAILING, MAINTAINING)
         for one in does
         for name in one.partition(": ")[2].split(", ")
     }
@@ -218,9 +234,15 @@ async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) ->
         "delete users",
         "delete access_tokens",
         "delete audit_log",
+        "delete filters",
         "delete identities",
+        "delete labels",
         "delete mails",
         "delete one_time_tokens",
+        "delete projects",
+        "delete task_occurrences",
+        "update projects",
+        "update tasks",
         "select users",
         "delete revisions",
         "delete sessions",

@@ -58,6 +58,7 @@ TRIGGERS = (
 )
 LIVE = sa.text("deleted_at IS NULL")
 IN_TRASH = sa.text("deleted_at IS NOT NULL")
+TRASHED = ["user_id", "deleted_at", "id"]
 COLOR = "color ~ '^#[0-9a-f]{6}$'"
 CHECKS = {
     "due_time": "due_time IS NULL OR due_date IS NOT NULL",
@@ -143,6 +144,7 @@ def _create_named(table: str, length: int, *others: sa.schema.SchemaItem) -> Non
     if table != "projects":
         op.create_unique_constraint(f"{table}_user_id_position_key", table, ["user_id", "position"])
     op.create_index(f"{table}_listing_idx", table, ["user_id", "created_at", "id"], postgresql_where=LIVE)
+    op.create_index(f"{table}_trash_idx", table, TRASHED, postgresql_where=IN_TRASH)
 
 
 def _create_projects() -> None:
@@ -169,7 +171,6 @@ def _create_projects() -> None:
     op.create_index("projects_name_idx", "projects", ["user_id", sa.text("lower(name)")], postgresql_where=LIVE)
     archived = ["user_id", "archived", "created_at", "id"]
     op.create_index("projects_archived_idx", "projects", archived, postgresql_where=LIVE)
-    op.create_index("projects_trash_idx", "projects", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
 
 
 def _extend_tasks() -> None:
@@ -222,7 +223,7 @@ def _extend_tasks() -> None:
         postgresql_include=["id", "overdue_at", "due_date", "time_zone"],
         postgresql_where=LIVE,
     )
-    op.create_index("tasks_trash_idx", "tasks", ["user_id", "deleted_at", "id"], postgresql_where=IN_TRASH)
+    op.create_index("tasks_trash_idx", "tasks", TRASHED, postgresql_where=IN_TRASH)
     op.create_index(
         "tasks_search_idx",
         "tasks",
@@ -276,6 +277,7 @@ def _create_occurrences() -> None:
     )
     columns = ["user_id", "task_id", "created_at", "id"]
     op.create_index("task_occurrences_listing_idx", "task_occurrences", columns, postgresql_where=LIVE)
+    op.create_index("task_occurrences_trash_idx", "task_occurrences", TRASHED, postgresql_where=IN_TRASH)
     op.create_index("task_occurrences_user_id_task_id_idx", "task_occurrences", ["user_id", "task_id"])
     completed = ["user_id", "completed_at", "task_id"]
     op.create_index("task_occurrences_completed_idx", "task_occurrences", completed, postgresql_where=LIVE)
