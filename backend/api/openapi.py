@@ -244,6 +244,8 @@ def _without_null(schema: Document) -> Document:
     match schema.get("anyOf"):
         case [some, {"type": "null"}]:
             return {**some, **{name: value for name, value in schema.items() if name != "anyOf"}}
+        case [*some, {"type": "null"}]:
+            return {**schema, "anyOf": some}
     return schema
 
 

@@ -68,6 +68,14 @@ class Task(Placed, table=True):
         Index("tasks_completed_idx", "user_id", "completed", "created_at", "id", postgresql_where=_LIVE),
         Index("tasks_position_idx", "user_id", "position", "id", postgresql_where=_LIVE),
         Index("tasks_due_idx", "user_id", "overdue_at", "id", postgresql_where=_LIVE),
+        # What is to be done by when, which is asked for most: it does not grow with all that has been done.
+        Index(
+            "tasks_open_due_idx",
+            "user_id",
+            "overdue_at",
+            "id",
+            postgresql_where=text("deleted_at IS NULL AND NOT completed"),
+        ),
         Index("tasks_priority_idx", "user_id", "urgency", "id", postgresql_where=_LIVE),
         Index("tasks_title_idx", "user_id", text("lower(title)"), "id", postgresql_where=_LIVE),
         Index("tasks_updated_idx", "user_id", "updated_at", "id", postgresql_where=_LIVE),

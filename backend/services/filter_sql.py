@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from backend.domain.filters import And, Comparison, Day, Filter, Flag, Instant, Not, Or, Priority, Value
+from backend.domain.filters import And, Comparison, Day, Filter, Flag, Instant, Not, Or, Priority
 from backend.models.base import metadata
 from backend.services.owned import OWNER
 
@@ -47,6 +47,8 @@ _PRIORITIES = list(Priority)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _BELOW = frozenset({"<", "<=", "="})
 _ABOVE = frozenset({">", ">=", "="})
+_URGENT = _PRIORITIES.index(Priority.MEDIUM) + 1
+"""From which priority on few tasks are expected to have it."""
 _WORD = 3
 """Letters or digits in a row, from which on the index of letters can look for a text."""
 
@@ -54,8 +56,8 @@ _WORD = 3
 def form(tree: Filter) -> Filter:
     """The tree with the kinds of its values in place of them."""
     match tree:
-        case Comparison(field, operator, value):
-            return Comparison(field, operator, _kind(value))
+        case Comparison(field, operator):
+            return Comparison(field, operator, _kind(tree))
         case Not(term):
             return Not(form(term))
         case And(terms):
@@ -112,15 +114,17 @@ def _leaves(tree: Filter) -> Iterator[Comparison]:
                 yield from _leaves(term)
 
 
-def _kind(value: Value) -> str:
-    match value:
+def _kind(leaf: Comparison) -> str:
+    match leaf.value:
         case None:
             return "none"
         case Day():
             return "day"
         case Instant():
             return "instant"
-        case str() if not isinstance(value, Priority) and _has_a_word(value):
+        case Priority():
+            return "urgent" if _parts(leaf)["low"] >= _URGENT else "value"
+        case str(text) if _has_a_word(text):
             return "word"
         case _:
             return "value"
@@ -147,8 +151,6 @@ def _parts(leaf: Comparison) -> Mapping[str, Any]:
             names = [name for name in _PRIORITIES if _holds(name, leaf.operator, level)]
             numbers = [_PRIORITIES.index(name) + 1 for name in names] or [0]
             return {"value": [str(name) for name in names], "low": min(numbers), "high": max(numbers)}
-        case str() as name if leaf.field == "label":
-            return {"value": [name]}
         case tuple() as names:
             return {"value": list(names)}
         case value:
@@ -203,7 +205,7 @@ def _compared(leaf: Comparison, parameter: _Parameter) -> Condition:
         case "priority":
             return _TASKS.priority == any_(parameter("value", ARRAY(Text())))
         case "label":
-            return _TASKS.labels.bool_op("&&")(_canonical(parameter))
+            return _TASKS.labels.bool_op("&&")(_canonical(leaf.operator, parameter))
         case "project" | "parent":
             target = _COLUMNS[leaf.field]
             return and_(target.is_not(None), target == parameter("value", Uuid()))
@@ -212,12 +214,16 @@ def _compared(leaf: Comparison, parameter: _Parameter) -> Condition:
             return and_(_COLUMNS[leaf.field].is_not(None), _ordered(leaf.operator, *before_and_until))
 
 
-def _canonical(parameter: _Parameter) -> ColumnElement[Any]:
+def _canonical(operator: str, parameter: _Parameter) -> ColumnElement[Any]:
     """Names as the owner's labels spell them; of those that are none, nothing."""
-    asked = func.unnest(parameter("value", ARRAY(Text()))).table_valued("name", name="asked").render_derived()
-    lowered = func.array(select(func.lower(asked.c.name)).scalar_subquery(), type_=ARRAY(Text()))
+    lowered: ColumnElement[Any]
+    if operator == "in":
+        asked = func.unnest(parameter("value", ARRAY(Text()))).table_valued("name", name="asked").render_derived()
+        lowered = any_(func.array(select(func.lower(asked.c.name)).scalar_subquery(), type_=ARRAY(Text())))
+    else:
+        lowered = func.lower(parameter("value", Text()))
     names = select(cast(_LABELS.name, Text())).where(
-        _LABELS.user_id == OWNER, _LABELS.deleted_at.is_(None), func.lower(_LABELS.name) == any_(lowered)
+        _LABELS.user_id == OWNER, _LABELS.deleted_at.is_(None), func.lower(_LABELS.name) == lowered
     )
     return func.array(names.scalar_subquery(), type_=ARRAY(Text()))
 

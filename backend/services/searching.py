@@ -33,8 +33,7 @@ def found(candidates: Candidates, *, has_words: bool) -> CTE:
     if not has_words:
         return _newest(candidates, 3, func.strpos(_LETTERS, _ASKED) > 0).cte("found")
     exact = _newest(candidates, 3, _WORDS.bool_op("@@")(_same())).cte("exact")
-    others = _TASKS.id.not_in(select(exact.c.id))
-    begun = _newest(candidates, 2, _WORDS.bool_op("@@")(_prefixes()), others).cte("begun")
+    begun = _newest(candidates, 2, _few(exact), _WORDS.bool_op("@@")(_prefixes()), _not_in(exact)).cte("begun")
     rows = [select(*kind.c) for kind in (exact, begun, _alike(candidates, exact, begun))]
     return union_all(*rows).cte("found")
 
@@ -62,20 +61,20 @@ def _prefixes() -> ColumnElement[Any]:
 
 
 def _alike(candidates: Candidates, exact: CTE, begun: CTE) -> CTE:
-    """Not asked for when words alone found that many: to compare letters takes a hundred times as long."""
-    few = (
-        select(func.count()).select_from(exact).scalar_subquery()
-        + select(func.count()).select_from(begun).scalar_subquery()
-    )
     likeness = func.word_similarity(_ASKED, _LETTERS)
     order = (likeness.desc(), _TASKS.created_at.desc(), _TASKS.id.desc())
-    query = candidates([likeness.label("score")]).where(
-        few < MOST,
-        _LETTERS.bool_op("%>")(_asked_alike()),
-        _TASKS.id.not_in(select(exact.c.id)),
-        _TASKS.id.not_in(select(begun.c.id)),
-    )
+    alike = _LETTERS.bool_op("%>")(_asked_alike())
+    query = candidates([likeness.label("score")]).where(_few(exact, begun), alike, _not_in(exact), _not_in(begun))
     return query.order_by(*order).limit(MOST).cte("alike")
+
+
+def _few(*found: CTE) -> ColumnElement[bool]:
+    """Whether there is room for more. Else they are not asked for: to compare letters takes a hundred times as long."""
+    return sum((select(func.count()).select_from(kind).scalar_subquery() for kind in found), literal(0)) < MOST
+
+
+def _not_in(found: CTE) -> ColumnElement[bool]:
+    return _TASKS.id.not_in(select(found.c.id))
 
 
 def _asked_alike() -> ColumnElement[Any]:

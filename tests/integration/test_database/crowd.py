@@ -53,12 +53,41 @@ TOKENS = """
     SELECT id, uuidv7(), 'Backup', sha256(id::text::bytea), 'tasks:read', now() + interval '90 days' FROM users
 """
 TASKS_OF = """
-    INSERT INTO tasks (user_id, id, revision, title, position, created_at, completed_at, deleted_at)
-    SELECT $1, uuidv7(), number, 'Water the plants', 'l' || lpad(to_hex(number), 12, '0'),
-           now() - number * interval '1 minute',
-           CASE WHEN (number % 8334 = 1) = $2 THEN now() END, CASE WHEN number = 50 THEN now() END
-    FROM generate_series(1, 100000) AS number
+    INSERT INTO tasks (user_id, id, revision, title, position, created_at, updated_at, completed_at, deleted_at,
+                       priority, labels, project_id, due_date, due_time, overdue_at)
+    SELECT $1, uuidv7(), number,
+           (ARRAY['Water the plants', 'Buy bread', 'Call Ada', 'Pay rent'])[number % 4 + 1] || ' ' || number
+           || CASE WHEN number % 5000 = 7 THEN ' xylophone' ELSE '' END,
+           'l' || lpad(to_hex(number), 12, '0'),
+           now() - number * interval '1 minute', now() - number * interval '1 minute',
+           CASE WHEN (number % 8334 = 1) = $2 THEN now() END, CASE WHEN number = 50 THEN now() END,
+           CASE WHEN number % 50 = 0 THEN 'high' WHEN number % 25000 = 11 THEN 'medium'
+                WHEN number % 10 = 1 THEN 'low' ELSE 'none' END,
+           CASE WHEN number % 1000 = 3 THEN ARRAY['Rare'] WHEN number % 4 = 1 THEN ARRAY['common'] ELSE '{}' END,
+           CASE WHEN number % 500 = 5 THEN $3::uuid WHEN number % 3 = 1 THEN $4::uuid END,
+           due, CASE WHEN number % 6 = 0 THEN '09:00'::time END,
+           CASE WHEN number % 6 = 0 THEN due + '09:00'::time ELSE due + 1 END AT TIME ZONE 'UTC'
+    FROM generate_series(1, 100000) AS number,
+         LATERAL (SELECT CASE WHEN number % 3 = 0 THEN current_date + number % 2000 - 1000 END AS due) AS dated
 """
+SUBTASKS_OF = """
+    UPDATE tasks SET parent_id = (SELECT id FROM tasks WHERE user_id = $1 AND revision = 2)
+    WHERE user_id = $1 AND revision % 5000 = 9
+"""
+KNOWN_OF = """
+    WITH made AS (
+        INSERT INTO labels (user_id, id, revision, name, position)
+        SELECT $1, uuidv7(), 1, name, name FROM unnest(ARRAY['Rare', 'common']) AS name
+    ), kept AS (
+        INSERT INTO filters (user_id, id, revision, name, query, position)
+        VALUES ($1, $2, 1, 'Soon', 'due >= today & due < 3d & !completed', 'soon')
+    )
+    INSERT INTO projects (user_id, id, revision, name, position)
+    VALUES ($1, $2, 1, 'Few', 'few'), ($1, $3, 1, 'Many', 'many')
+"""
+SMALL_PROJECT, LARGE_PROJECT = UUID(int=3), UUID(int=4)
+"""The ids of a project with 200 tasks, which is a saved filter's id too, and of one with 33,000."""
+
 INDEXES = """
     SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
     WHERE indrelid = 'tasks'::regclass AND NOT indisunique
@@ -169,7 +198,9 @@ async def fill(url: str) -> None:
         await connection.execute(UNCHECKED)
         await connection.execute(USERS, list(OWNERS.values()), PASSWORD_HASH)
         for case, owner in OWNERS.items():
-            await connection.execute(TASKS_OF, owner, case == "few completed")
+            await connection.execute(KNOWN_OF, owner, SMALL_PROJECT, LARGE_PROJECT)
+            await connection.execute(TASKS_OF, owner, case == "few completed", SMALL_PROJECT, LARGE_PROJECT)
+            await connection.execute(SUBTASKS_OF, owner)
         await connection.execute(OCCURRENCES)
         await connection.execute(SESSIONS_OF, OWNERS["few open"])
         await connection.execute(AUDITED, OWNERS["few open"])

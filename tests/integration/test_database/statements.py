@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from backend.schemas.tasks import TaskChanges
 from tests.factories.clients import PASSWORD
-from tests.integration.test_database.crowd import Member, Places
+from tests.integration.test_database.crowd import SMALL_PROJECT, Member, Places
 
 HERE = "tests/integration/test_database/statements.py"
 
@@ -103,7 +103,22 @@ MAINTAINING = {
 """What maintenance asks, table by table, and what goes with a task or loses it."""
 
 STATEMENTS: Mapping[str, set[str]] = {
-    "list_tasks": {"select tasks: tasks_listing_idx", "select tasks: tasks_completed_idx"},
+    "list_tasks": {
+        "select tasks: tasks_listing_idx",
+        "select tasks: tasks_completed_idx",
+        "select tasks: tasks_due_idx",
+        "select tasks: tasks_open_due_idx",
+        "select tasks: tasks_place_key",
+        "select tasks: tasks_position_idx",
+        "select tasks: tasks_priority_idx",
+        "select tasks: tasks_search_idx",
+        "select tasks: tasks_title_idx",
+        "select tasks: tasks_updated_idx",
+        "select tasks: tasks_user_id_parent_id_idx",
+        "select tasks, select labels: labels_user_id_lower_name_key, tasks_search_idx",
+        "select users, select filters: filters_pkey, users_pkey",
+        "select users: users_pkey",
+    },
     "get_task": {TASK_READ},
     "create_task": {
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
@@ -258,6 +273,8 @@ class Variant:
     status: int | None  # or success
     request: Callable[[Member], Mapping[str, Any]] = lambda _: {}
     ids: Callable[[Member], Mapping[str, Any]] | None = None
+    finds: bool = False
+    """Whether it may look at more than it answers, and sort: how much, test_finding_plans.py holds."""
 
 
 def _nowhere(_: Member) -> Mapping[str, Any]:
@@ -284,6 +301,10 @@ def _page(asked: Mapping[str, Any], *, deep: bool) -> Variant:
     return Variant(200, lambda member: {"params": {**asked, **({"cursor": member.places.cursor} if deep else {})}})
 
 
+def _finding(asked: Mapping[str, str]) -> Variant:
+    return Variant(200, lambda _: {"params": {"limit": 20, **asked}}, finds=True)
+
+
 def _change(changes: Mapping[str, Any]) -> Variant:
     return Variant(200, lambda _: {"json": changes})
 
@@ -294,6 +315,26 @@ PAGES = [
     for deep in (False, True)
 ]
 """The first page and one half-way down, of all, of the completed and of the open."""
+
+
+FINDING = [
+    _finding(asked)
+    for asked in (
+        *({"sort": order} for order in ("position", "-due", "priority", "-updated", "title")),
+        {"completed": "false", "sort": "due"},
+        {"q": "xylophone"},
+        {"project_id": str(SMALL_PROJECT)},
+        {"parent_id": str(uuid7())},
+        {"label": "rare"},
+        {"priority": "medium"},
+        {"due_after": "2027-01-01", "due_before": "2027-01-03", "sort": "due"},
+        {"overdue": "true", "sort": "due"},
+        {"updated_since": "2100-01-01T00:00:00Z"},
+        {"filter": 'title ~ "xylo"'},
+        {"filter_id": str(SMALL_PROJECT), "sort": "due"},
+    )
+]
+"""What else a list may be asked for."""
 
 
 def _needed_for(name: str) -> Mapping[str, Any]:
@@ -360,7 +401,7 @@ PROJECT = {"name": "House", "color": "#123456", "archived": True}
 FILTER = {"name": "Late", "color": "#123456", "query": "overdue"}
 
 VARIANTS: Mapping[str, Sequence[Variant]] = {
-    "list_tasks": PAGES,
+    "list_tasks": [*PAGES, *FINDING],
     "get_task": [Variant(404, ids=_nowhere)],
     "create_task": [
         Variant(201, lambda _: {"json": {**CHANGES, "id": str(uuid7())}}),

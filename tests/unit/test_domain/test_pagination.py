@@ -11,7 +11,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from backend.domain.errors import InvalidInput
-from backend.domain.pagination import Position, decode_cursor, encode_cursor
+from backend.domain.pagination import (
+    Key,
+    Place,
+    Position,
+    Rank,
+    decode_cursor,
+    decode_place,
+    encode_cursor,
+    encode_place,
+)
 
 URL_SAFE = set(string.ascii_letters + string.digits + "-_=")
 
@@ -118,3 +127,67 @@ def test_text_of_the_right_form_is_the_cursor_of_its_position_or_of_none(text: s
 )
 def test_what_only_looks_like_a_cursor_is_refused(text: str) -> None:
     assert refused(text)
+
+
+instants = st.datetimes(timezones=st.just(UTC))
+KEYS: dict[type[Key], st.SearchStrategy[Key]] = {
+    datetime: instants,
+    int: st.integers(-(2**15), 2**15 - 1),
+    str: st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=255),
+    Rank: st.builds(Rank, st.floats(0, 3, width=32), instants),
+}
+kinds = st.sampled_from(sorted(KEYS, key=str))
+orders = st.sampled_from("cCdDpPrtTuUyY")
+longest = "\U0001f331" * 255
+
+
+@given(kinds.flatmap(lambda kind: st.tuples(st.just(kind), st.none() | KEYS[kind])), orders, st.uuids())
+@example((str, longest), "t", UUID(int=0))
+@example((datetime, datetime.max.replace(tzinfo=UTC)), "d", UUID(int=2**128 - 1))
+def test_a_place_in_any_order_comes_back_as_it_was(
+    keyed: tuple[type[Key], Key | None], order: str, row_id: UUID
+) -> None:
+    kind, key = keyed
+    cursor = encode_place(order, Place(key, row_id))
+
+    assert decode_place(cursor, order, kind) == Place(key, row_id)
+    assert set(cursor) <= URL_SAFE
+    assert len(cursor) <= 2_000, "the longest that a query takes"
+    assert refused(cursor), "by a list that is sorted by when its rows were made"
+
+
+def refused_as(text: str, order: str, kind: type[Key]) -> bool:
+    try:
+        decode_place(text, order, kind)
+    except InvalidInput as error:
+        return [(fault.field, fault.code) for fault in error.faults] == [("cursor", "invalid_cursor")]
+    return False
+
+
+@given(cursors, kinds, orders)
+def test_a_cursor_without_an_order_is_none_of_a_list_with_one(cursor: str, kind: type[Key], order: str) -> None:
+    assert refused_as(cursor, order, kind)
+
+
+@given(instants, st.uuids(), orders, orders)
+def test_a_place_is_of_one_order(instant: datetime, row_id: UUID, order: str, other: str) -> None:
+    assume(order != other)
+
+    assert refused_as(encode_place(order, Place(instant, row_id)), other, datetime)
+
+
+@given(st.text() | st.text(st.sampled_from(sorted(URL_SAFE))), kinds, orders)
+@example("t" + urlsafe_b64encode(b"a\0b" + bytes(16)).decode(), str, "t")
+@example("t" + urlsafe_b64encode(b"\xed\xa0\x80" + bytes(16)).decode(), str, "t")
+@example("d" + urlsafe_b64encode(b"\x7f" + b"\xff" * 7 + bytes(16)).decode(), datetime, "d")
+@example("d" + urlsafe_b64encode(bytes(3)).decode(), datetime, "d")
+@example("r" + urlsafe_b64encode(b"\x7f\xc0\x00\x01" + bytes(24)).decode(), Rank, "r")
+def test_other_text_is_no_place(text: str, kind: type[Key], order: str) -> None:
+    assert refused_as(text, order, kind) or encode_place(order, decode_place(text, order, kind)) == text
+
+
+@given(st.binary(min_size=16, max_size=64), kinds, orders)
+def test_any_bytes_are_a_place_or_none(raw: bytes, kind: type[Key], order: str) -> None:
+    text = order + urlsafe_b64encode(raw).decode()
+
+    assert refused_as(text, order, kind) or encode_place(order, decode_place(text, order, kind)) == text

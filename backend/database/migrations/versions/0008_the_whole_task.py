@@ -216,6 +216,8 @@ def _extend_tasks() -> None:
     op.create_index("tasks_user_id_parent_id_idx", "tasks", ["user_id", "parent_id", "position", "id"])
     for name, columns in INDEXES.items():
         op.create_index(name, "tasks", columns, postgresql_where=LIVE)
+    still_open = sa.text("deleted_at IS NULL AND NOT completed")
+    op.create_index("tasks_open_due_idx", "tasks", ["user_id", "overdue_at", "id"], postgresql_where=still_open)
     op.create_index(
         "tasks_statistics_idx",
         "tasks",
@@ -224,15 +226,11 @@ def _extend_tasks() -> None:
         postgresql_where=LIVE,
     )
     op.create_index("tasks_trash_idx", "tasks", TRASHED, postgresql_where=IN_TRASH)
+    words = sa.text("words_of(title, description)")
     op.create_index(
         "tasks_search_idx",
         "tasks",
-        [
-            sa.text("(ARRAY[user_id])"),
-            "labels",
-            sa.text("words_of(title, description)"),
-            sa.func.fold(sa.text("title")).label("letters"),
-        ],
+        [sa.text("(ARRAY[user_id])"), "labels", words, sa.func.fold(sa.text("title")).label("letters")],
         postgresql_using="gin",
         postgresql_ops={"letters": "gin_trgm_ops"},
         postgresql_where=LIVE,
@@ -287,23 +285,9 @@ def downgrade() -> None:
     op.drop_table("task_occurrences")
     for trigger in ("tasks_set_overdue_at", "tasks_set_overdue_at_first"):
         op.execute(f"DROP TRIGGER {trigger} ON tasks")
-    for column in (
-        "urgency",
-        "start_date",
-        "due_time",
-        "time_zone",
-        "overdue_at",
-        "recurrence_rule",
-        "recurrence_anchor",
-        "recurrence_start",
-        "recurrence_taken",
-        "project_id",
-        "parent_id",
-        "labels",
-        "reminders",
-        "trashed_with",
-        "position",
-    ):
+    gone = "urgency start_date due_time time_zone overdue_at recurrence_rule recurrence_anchor"
+    gone += " recurrence_start recurrence_taken project_id parent_id labels reminders trashed_with position"
+    for column in gone.split():
         op.drop_column("tasks", column)
     for index in ("tasks_title_idx", "tasks_updated_idx", "tasks_trash_idx"):
         op.drop_index(index)
