@@ -87,6 +87,8 @@ async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
     if collection.endswith("/occurrences"):
         task = f"/api/v1/users/me/tasks/{ids['recurring_task_id']}"
         return str(answered(await client.patch(f"{task}/complete"))["id"])
+    if collection.endswith("/labels"):
+        return await PARAMETERS["another label_id"](client)
     assert collection in CREATING, f"No POST {collection} makes one: say in OTHERWISE_MADE what does"
     created = await as_documented(CREATING[collection], client, ids).send()
     return str(answered(created, 201)["id"])
@@ -96,6 +98,8 @@ async def again(attempt: Attempt) -> None:
     if attempt.operation.takes_an_id:
         attempt.request["json"]["id"] = str(uuid4())
         answered(await attempt.send(), 201)
+    elif str(attempt.operation) == "mergeLabel":
+        attempt.request["json"]["into"] = await PARAMETERS["another label_id"](attempt.client)
 
 
 async def for_the_first_time(attempt: Attempt) -> None:
@@ -173,6 +177,14 @@ async def undone(attempt: Attempt) -> None:
     answered(await attempt.send())
 
 
+async def of_the_same_name(attempt: Attempt) -> None:
+    answered(await attempt.client.post("/api/v1/users/me/labels", json={"name": attempt.request["json"]["name"]}), 201)
+
+
+async def into_itself(attempt: Attempt) -> None:
+    attempt.request["json"]["parent_id"] = attempt.request["url"].removesuffix("/move").rpartition("/")[2]
+
+
 async def outdated(attempt: Attempt) -> None:
     attempt.request["headers"]["If-Match"] = '"0"'
 
@@ -208,6 +220,10 @@ CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
     "completeTaskPhase2": due_on_another_day,
     "skipOccurrence": no_longer_recurring,
     "undoOccurrence": undone,
+    "putLabel": of_the_same_name,
+    "updateLabel": of_the_same_name,
+    "moveTask": into_itself,
+    "moveProject": into_itself,
 }
 """What brings about a 409 otherwise."""
 
