@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
-from backend.formats import donewell
+from backend.formats import donewell, todoist, vtodo
 from backend.formats.items import Kind, Reading
 
 
@@ -22,7 +23,8 @@ class Writer(Protocol):
 class Format:
     """What can be done with a format."""
 
-    read: Callable[[BinaryIO], Reading]
+    read: Callable[[BinaryIO, datetime], Reading]
+    """Also given when that is, by the clock of whoever sends the file: some say "tomorrow"."""
     media_type: str
     writer: Callable[[], Writer] | None = None
     keeps_ids: bool = False
@@ -31,5 +33,8 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "json": Format(donewell.read, "application/json", donewell.Writer, keeps_ids=True),
+    "csv": Format(todoist.read, "text/csv", todoist.Writer),
+    "ics": Format(vtodo.read, "text/calendar", vtodo.Writer, keeps_ids=True),
+    "todoist": Format(todoist.read, "text/csv"),
 }
 """By the name that clients use."""

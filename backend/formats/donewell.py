@@ -1,6 +1,7 @@
 """Our own format: JSON from which nothing is missing but what docs/import-export.md names."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import msgspec
@@ -32,7 +33,7 @@ class _Document(msgspec.Struct):
     occurrences: list[msgspec.Raw] = []
 
 
-def read(file: BinaryIO) -> Reading:
+def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in it depends on when it is read
     """What is in the file. Raises `Broken` before the first item if it is no such file."""
     try:
         document = msgspec.json.decode(file.read(), type=_Document)

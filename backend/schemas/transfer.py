@@ -25,8 +25,8 @@ from backend.schemas.tasks import (
 )
 from backend.utils.validators import CalendarDate, Id, Line, TrueOrFalse
 
-FormatName = Literal["json"]
-Written = Literal["json"]
+FormatName = Literal["json", "csv", "ics", "todoist"]
+Written = Literal["json", "csv", "ics"]
 
 
 def _instant(value: Any) -> Any:

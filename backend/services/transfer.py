@@ -1,5 +1,6 @@
 """Taking tasks along, and bringing them: exports and imports in the formats of `backend.formats`."""
 
+from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -103,7 +104,8 @@ async def _pieces(lane: FastLane, owner: UUID, writer: Writer) -> AsyncGenerator
     for kind in sql.TABLES:
         async with aclosing(_tasks(lane, owner) if kind == "task" else _rows(lane, owner, kind)) as batches:
             async for rows in batches:
-                if piece := writer.write(kind, rows):
+                # Some formats take their time: others have their turn meanwhile.
+                if piece := await to_thread(writer.write, kind, rows):
                     yield piece
     yield writer.end()
 

@@ -5,13 +5,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import batched
 from typing import Any, BinaryIO
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import msgspec
 from uuid_utils.compat import uuid7
 
+from backend.auth.principal import TokenInvalid
 from backend.database.fast_lane import FastLane
 from backend.domain.errors import Fault
 from backend.formats import Format
@@ -53,7 +56,11 @@ class Import:
 
     async def run(self, file: BinaryIO, progress: Callable[[int], object] = lambda _: None) -> Report:
         """Take the file in, telling how many items have been. Raises `Broken` when none of it can be read."""
-        batches = Batches(self._form.read(file))
+        zone = await self._lane.fetch_one(sql.ZONE, {"owner": self._owner})
+        if zone is None:
+            # The account went away while its token was still good.
+            raise TokenInvalid
+        batches = Batches(self._form.read(file, datetime.now(ZoneInfo(zone["time_zone"]))))
         while not batches.ended:
             # Reading a file is work: others have their turn meanwhile.
             found = await asyncio.to_thread(batches.next)

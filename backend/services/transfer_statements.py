@@ -86,6 +86,8 @@ def _insert(kind: Kind) -> Statement:
 KNOWN: Mapping[Kind, Statement] = {kind: _known(kind) for kind in TABLES}
 INSERT: Mapping[Kind, Statement] = {kind: _insert(kind) for kind in TABLES}
 
+ZONE = Statement(text("SELECT time_zone FROM users WHERE id = :owner").bindparams(OWNER))
+
 LABELS_NAMED = Statement(
     text("""
     SELECT given.name AS given, labels.name FROM unnest(CAST(:names AS text[])) AS given (name)

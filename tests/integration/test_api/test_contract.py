@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from backend.middleware.request_context import LARGEST_BODY, LARGEST_UPLOAD
 from backend.services.access_tokens import MOST
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, client_for
@@ -64,7 +65,10 @@ def as_documented(operation: Operation, client: Client, ids: Mapping[str, str]) 
         body |= {name: client.email for name in ("email", "username") if name in body}
         if "token" in body:
             body["token"] = client.reset_token if "password" in body else client.verify_token
-        request["json" if content_type == "application/json" else "data"] = body
+        if content_type == "multipart/form-data":
+            request["files"] = body
+        else:
+            request["json" if content_type == "application/json" else "data"] = body
     return Attempt(operation, client, request)
 
 
@@ -87,8 +91,6 @@ async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
     if collection.endswith("/occurrences"):
         task = f"/api/v1/users/me/tasks/{ids['recurring_task_id']}"
         return str(answered(await client.patch(f"{task}/complete"))["id"])
-    if collection.endswith("/labels"):
-        return await PARAMETERS["another label_id"](client)
     assert collection in CREATING, f"No POST {collection} makes one: say in OTHERWISE_MADE what does"
     created = await as_documented(CREATING[collection], client, ids).send()
     return str(answered(created, 201)["id"])
@@ -98,8 +100,6 @@ async def again(attempt: Attempt) -> None:
     if attempt.operation.takes_an_id:
         attempt.request["json"]["id"] = str(uuid4())
         answered(await attempt.send(), 201)
-    elif str(attempt.operation) == "mergeLabel":
-        attempt.request["json"]["into"] = await PARAMETERS["another label_id"](attempt.client)
 
 
 async def for_the_first_time(attempt: Attempt) -> None:
@@ -116,6 +116,10 @@ async def malformed(attempt: Attempt) -> None:
         attempt.request["json"]["no such field"] = True
     elif "data" in attempt.request:
         del attempt.request["data"]["grant_type"]
+    elif "files" in attempt.request:
+        attempt.request["files"] = {"another": "file"}
+    elif str(attempt.operation) == "exportTasks":
+        attempt.request["params"] = {"format": "nothing"}
     elif attempt.operation in LISTS:
         attempt.request["params"] = {"limit": 0}
     elif queried := [parameter["name"] for parameter in attempt.operation.parameters if parameter["in"] == "query"]:
@@ -177,14 +181,6 @@ async def undone(attempt: Attempt) -> None:
     answered(await attempt.send())
 
 
-async def of_the_same_name(attempt: Attempt) -> None:
-    answered(await attempt.client.post("/api/v1/users/me/labels", json={"name": attempt.request["json"]["name"]}), 201)
-
-
-async def into_itself(attempt: Attempt) -> None:
-    attempt.request["json"]["parent_id"] = attempt.request["url"].removesuffix("/move").rpartition("/")[2]
-
-
 async def outdated(attempt: Attempt) -> None:
     attempt.request["headers"]["If-Match"] = '"0"'
 
@@ -192,7 +188,8 @@ async def outdated(attempt: Attempt) -> None:
 async def too_large(attempt: Attempt) -> None:
     attempt.request.pop("json", None)
     attempt.request.pop("data", None)
-    attempt.request["content"] = b" " * (1024 * 1024 + 1)
+    largest = LARGEST_UPLOAD if attempt.request.pop("files", None) else LARGEST_BODY
+    attempt.request["content"] = b" " * (largest + 1)
 
 
 async def of_another_type(attempt: Attempt) -> None:
@@ -220,10 +217,6 @@ CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
     "completeTaskPhase2": due_on_another_day,
     "skipOccurrence": no_longer_recurring,
     "undoOccurrence": undone,
-    "putLabel": of_the_same_name,
-    "updateLabel": of_the_same_name,
-    "moveTask": into_itself,
-    "moveProject": into_itself,
 }
 """What brings about a 409 otherwise."""
 

@@ -90,13 +90,55 @@ async def test_what_is_no_file_of_the_format_is_refused(owner: Client, content: 
 
 
 async def test_a_file_has_to_be_sent(owner: Client) -> None:
-    requests: list[dict[str, Any]] = [
-        {},
-        {"json": {}},
-        {"files": {"other": b""}},
-        {"data": {"file": "x"}},
-        {"files": {"file": ""}},
+    requests: list[tuple[int, dict[str, Any]]] = [
+        (415, {}),
+        (415, {"json": {}}),
+        (415, {"data": {"file": "x"}}),
+        (400, {"files": {"other": b""}}),
+        (400, {"files": {"file": ""}}),
+        (400, {"files": [("file", b"1"), ("file", b"2")]}),
+        (400, {"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}),
     ]
-    for request in requests:
+    for status, request in requests:
         reply = await owner.post(IMPORT, **request)
-        assert reply.status_code == 400, (request, reply.text)
+        assert reply.status_code == status, (request, reply.text)
+
+
+WHOLE: dict[str, Any] = {
+    "title": "Water the plants, all; of them",
+    "description": "The fern too,\nand the cactus",
+    "priority": "high",
+    "start_date": "2027-02-28",
+    "due_date": "2027-03-01",
+    "due_time": "09:00:00",
+    "time_zone": "Europe/Berlin",
+    "recurrence": {"rule": "FREQ=WEEKLY;BYDAY=MO", "anchor": "due"},
+    "labels": ["garden", "work, at home"],
+    "reminders": ["PT15M", "2027-02-28T08:00:00Z"],
+}
+LOST: dict[str, dict[str, Any]] = {
+    "csv": {"start_date": None, "recurrence": None, "labels": ["garden", "work,_at_home"], "reminders": []},
+    "ics": {"reminders": ["P0DT0H15M", "2027-02-28T08:00:00Z"]},
+}
+"""What is otherwise when a task has been through a format."""
+
+
+@pytest.mark.parametrize("form", sorted(LOST))
+async def test_a_format_loses_what_is_said_of_it_and_nothing_else(owner: Client, stranger: Client, form: str) -> None:
+    project = answered(await owner.post("/api/v1/users/me/projects", json={"name": "Home"}), 201)
+    task = answered(await owner.post(TASKS, json={**WHOLE, "project_id": project["id"]}), 201)
+    answered(
+        await owner.post(TASKS, json={"title": "The fern", "parent_id": task["id"], "due_date": "2027-03-01"}), 201
+    )
+    content = (await owner.get(EXPORT, params={"format": form})).content
+
+    report = await taken_in(stranger, content, form)
+    again = await taken_in(stranger, content, form)
+
+    assert (report["finished"], report["problems"], report["losses"]) == (True, [], {})
+    assert (report["tasks"]["created"], report["projects"]["created"]) == (2, 1)
+    assert (again["tasks"]["exists"], again["projects"]["exists"]) == (2, 1)
+    fern, found = answered(await stranger.get(TASKS, params={"sort": "title"}))
+    assert {name: found[name] for name in WHOLE} == {**WHOLE, **LOST[form]}
+    assert (fern["parent_id"], fern["due_date"], fern["due_time"]) == (found["id"], "2027-03-01", None)
+    assert fern["project_id"] == found["project_id"] is not None

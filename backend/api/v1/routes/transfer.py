@@ -5,6 +5,7 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Query
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -18,13 +19,18 @@ from backend.schemas.transfer import ExportQuery, ImportQuery, ImportReport
 from backend.services.transfer import TransferInProgress, Transfers
 
 _MULTIPART = {
+    "description": "A file",
     "type": "object",
     "required": ["file"],
-    "examples": [{"file": "the content of tasks.json"}],
+    "examples": [{"file": '{"format": "donewell", "version": 1, "tasks": [{"title": "Water the plants"}]}'}],
     "properties": {"file": {"type": "string", "format": "binary", "description": "At most 32 MiB"}},
 }
 
-_FILE = {"schema": {"type": "string", "format": "binary", "examples": ["the content of the file"]}}
+_FILES = {
+    form.media_type: {"schema": {"type": "string", "examples": [f"a file of type {form.media_type}"]}}
+    for form in FORMATS.values()
+    if form.writer is not None
+} | {"application/json": {"schema": {"type": "object", "examples": [{"format": "donewell", "version": 1}]}}}
 
 
 async def _service(request: Request) -> Transfers:
@@ -45,7 +51,7 @@ async def _export(
 async def _uploaded(request: Request, _: Owner) -> AsyncIterator[BinaryIO]:
     """The file, on disk where it is large. It is read here, so that nobody uploads who may not."""
     if not request.headers.get("Content-Type", "").startswith("multipart/form-data"):
-        raise InvalidInput([Fault("file", "file_required", "Send the file as multipart/form-data")])
+        raise HTTPException(415)
     async with request.form(max_files=1, max_fields=0) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -66,7 +72,7 @@ router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Tasks"], dependencie
     responses={
         200: {
             "description": "The file",
-            "content": {form.media_type: _FILE for form in FORMATS.values() if form.writer is not None},
+            "content": _FILES,
         },
         **problems(400, 401, 403, 429, TransferInProgress),
     },
