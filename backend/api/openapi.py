@@ -63,11 +63,13 @@ _COMMON: Mapping[int, tuple[type[DonewellError], ...]] = {
     503: (Overloaded, DatabaseUnavailable),
 }
 
+_FILTER_FAULT = {"field": "filter", "code": "invalid_filter", "message": "At character 6: there is no day 2027-02-30"}
 # By status, or by code.
 _EXTENSIONS: Mapping[int | str, dict[str, Any]] = {
     400: {"errors": [{"field": "title", "code": "missing", "message": "Field required"}]},
     412: {"current": {"id": "0192f3c1-b2a4-7d10-8000-3b5d2f1c9e01", "title": "Water the plants", "version": 43}},
     InsufficientScope.code: {"scope": "tasks:write"},
+    "invalid_filter": {"errors": [_FILTER_FAULT], "position": 6, "expected": []},
 }
 
 

@@ -144,12 +144,10 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
         return {"current": dict(error.current)}
     if isinstance(error, InsufficientScope):
         return {"scope": error.scope}
-    if isinstance(error, InvalidFilter):
-        faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
-        return {"errors": faults, "position": error.position, "expected": error.expected}
     if isinstance(error, InvalidInput):
         faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
-        return {"errors": faults, **error.extensions}
+        place = {"position": error.position, "expected": error.expected} if isinstance(error, InvalidFilter) else {}
+        return {"errors": faults, **error.extensions, **place}
     return {}
 
 

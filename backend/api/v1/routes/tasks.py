@@ -10,6 +10,7 @@ from backend.api.dependencies import IfMatch, IfNoneMatch, PathId, owned
 from backend.api.openapi import operation_id, phase2_operation_id, problems
 from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
+from backend.domain.filters import InvalidFilter
 from backend.schemas.finding import TaskQuery
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskRead
 from backend.services.occurrences import OtherOccurrence
@@ -23,9 +24,12 @@ _CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
 tasks = APIRouter(prefix="/tasks", dependencies=[Depends(scoped("tasks"))])
 
 
-@tasks.get("", response_model=list[TaskRead], responses=problems(400, 401, 403))
+@tasks.get("", response_model=list[TaskRead], responses=problems(400, InvalidFilter, 401, 403))
 async def list_tasks(request: Request, tasks: Tasks, query: Annotated[TaskQuery, Query()]) -> Response:
-    """List tasks, the newest first. While there is more, the `Link` header has the address of the next page."""
+    """List tasks, or find some: the newest first, unless `sort` says otherwise.
+
+    While there is more, the `Link` header has the address of the next page.
+    """
     return many(request, await tasks.find(query))
 
 
