@@ -98,6 +98,10 @@ class TaskQuery(PageQuery):
         """Whether nothing is asked for but a page of all tasks, of the open or of the completed ones."""
         return self.model_fields_set <= _PLAIN
 
+    def filters(self) -> dict[str, object]:
+        """What else was asked for of a plain list."""
+        return {} if self.completed is None else {"completed": self.completed}
+
     @cached_property
     def tree(self) -> Filter | None:
         """What tasks must meet besides `q`, `overdue` and a saved filter. Raises `InvalidFilter`."""
