@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, case, exists, func, literal, null, or_, select, update
+from sqlalchemy import CTE, ColumnElement, case, exists, func, literal, null, select, update
 
 from backend.database.fast_lane import Statement
 from backend.domain.errors import NotFound
@@ -66,8 +66,9 @@ class TaskTable(OwnedTable):
         conditions = []
         project, parent = new.get("project_id"), new.get("parent_id")
         if project is not None and parent is None:
-            mine = select(1).where(_PROJECTS.user_id == OWNER, _PROJECTS.id == project, _PROJECTS.deleted_at.is_(None))
-            conditions.append(or_(project.is_(None), exists(mine)))
+            mine = (_PROJECTS.user_id == OWNER, _PROJECTS.id == project, _PROJECTS.deleted_at.is_(None))
+            # A column that only the table has: to look in an index alone may be to read all of the owner's projects.
+            conditions.append(select(_PROJECTS.revision).where(*mine).scalar_subquery().is_not(None))
         if parent is not None:
             mine = select(1).where(_T.user_id == OWNER, _T.id == parent, _T.deleted_at.is_(None))
             if project is not None:
