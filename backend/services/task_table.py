@@ -63,12 +63,12 @@ class TaskTable(OwnedTable):
 
     def fitting(self, new: Expressions) -> list[ColumnElement[bool]]:
         """The project is there; the parent is, in that project, and not too deep."""
-        conditions = []
+        conditions: list[ColumnElement[bool]] = []
         project, parent = new.get("project_id"), new.get("parent_id")
         if project is not None and parent is None:
-            mine = (_PROJECTS.user_id == OWNER, _PROJECTS.id == project, _PROJECTS.deleted_at.is_(None))
+            there = (_PROJECTS.user_id == OWNER, _PROJECTS.id == project, _PROJECTS.deleted_at.is_(None))
             # A column that only the table has: to look in an index alone may be to read all of the owner's projects.
-            conditions.append(select(_PROJECTS.revision).where(*mine).scalar_subquery().is_not(None))
+            conditions.append(select(_PROJECTS.revision).where(*there).scalar_subquery().is_not(None))
         if parent is not None:
             mine = select(1).where(_T.user_id == OWNER, _T.id == parent, _T.deleted_at.is_(None))
             if project is not None:
