@@ -1,5 +1,5 @@
-"""The `donewell` command: `serve` (the default), `migrate`, `openapi`, `maintenance` and `user`. It knows nothing of
-HTTP.
+"""The `donewell` command: `serve` (the default), `migrate`, `openapi`, `maintenance`, `user` and `import`. It knows
+nothing of HTTP.
 
 Exit codes: 0 done, or stopped on request; 2 something that the operator can put right, in one sentence on stderr;
 1 anything else.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.cli.databases import claimed, settings_of_environment, with_database
+from backend.cli.imports import import_file
 from backend.cli.users import users
 from backend.process import Refusal, Signals, Stopped, in_background, listening, raise_file_limit
 
@@ -34,6 +35,7 @@ cli = typer.Typer(
     help="The task backend that any to-do app can be built on. Its settings are environment variables.",
 )
 cli.add_typer(users, name="user")
+cli.command("import")(import_file)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
-from backend.formats import donewell, todoist, vtodo
+from backend.formats import donewell, microsoft, todoist, vikunja, vtodo, vtodo_writer
 from backend.formats.items import Kind, Reading
 
 
@@ -23,6 +23,8 @@ class Writer(Protocol):
 class Format:
     """What can be done with a format."""
 
+    family: str
+    """By this name ids are made for what has none of ours: one, for formats that read each other's files."""
     read: Callable[[BinaryIO, datetime], Reading]
     """Also given when that is, by the clock of whoever sends the file: some say "tomorrow"."""
     media_type: str
@@ -32,9 +34,11 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format(donewell.read, "application/json", donewell.Writer, keeps_ids=True),
-    "csv": Format(todoist.read, "text/csv", todoist.Writer),
-    "ics": Format(vtodo.read, "text/calendar", vtodo.Writer, keeps_ids=True),
-    "todoist": Format(todoist.read, "text/csv"),
+    "json": Format("donewell", donewell.read, "application/json", donewell.Writer, keeps_ids=True),
+    "csv": Format("todoist", todoist.read, "text/csv", todoist.Writer),
+    "ics": Format("vtodo", vtodo.read, "text/calendar", vtodo_writer.Writer, keeps_ids=True),
+    "todoist": Format("todoist", todoist.read, "text/csv"),
+    "microsoft": Format("microsoft", microsoft.read, "application/json"),
+    "vikunja": Format("vikunja", vikunja.read, "application/zip"),
 }
 """By the name that clients use."""

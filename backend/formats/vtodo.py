@@ -4,16 +4,16 @@ A component in icalendar's own form takes it 0.7 ms. Here it reads what is hard,
 lines are taken apart beside it: a tenth of that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any, BinaryIO
 
-from icalendar import Alarm, Calendar, Todo, vDDDTypes, vRecur, vText
+from icalendar import vDDDTypes
 from icalendar.parser import Contentline, Parameters, split_on_unescaped_comma, unescape_backslash
 
 from backend.domain.recurrence_rule import InvalidRule, parse
-from backend.formats.items import Broken, Item, Kind, Loss, Reading, Sources, Task, Unreadable
+from backend.formats.items import Broken, Item, Loss, Reading, Sources, Task, Unreadable
 from backend.formats.zones import zone_named
 
 type Property = tuple[Parameters, str]
@@ -33,8 +33,7 @@ _LOST = {
     "RDATE": "recurrence dates",
     "EXDATE": "recurrence dates",
 }
-_PROJECT = "X-DONEWELL-PROJECT"
-_PRIORITIES = {"high": 1, "medium": 5, "low": 9}
+PROJECT = "X-DONEWELL-PROJECT"
 _LONGEST_LINE = 1_000_000
 
 
@@ -119,7 +118,7 @@ def _parts(number: int, line: bytes) -> tuple[str, Parameters, str]:
     return name.upper(), parameters, value
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A date, a date with a time, or a duration."""
     return vDDDTypes.from_ical(text)  # type: ignore[no-untyped-call]
 
@@ -139,7 +138,7 @@ def _item(row: int, found: Properties, sources: Sources) -> Item | Loss:
     parents = [value for parameters, value in found.get("RELATED-TO", ()) if _relation(parameters) == "PARENT"]
     task.lose("relation", len(found.get("RELATED-TO", ())) > len(parents))
     source = _text(found, "UID") or sources.name(sorted(map(str, found.items())))
-    project = _text(found, _PROJECT) or None
+    project = _text(found, PROJECT) or None
     return Item(
         "task", row, source, task.fields, unescape_backslash(parents[0]) if parents else None, project, task.losses
     )
@@ -169,7 +168,7 @@ def _state(task: Task, found: Properties) -> None:
 def _instant(found: Properties, name: str) -> datetime | None:
     if name not in found:
         return None
-    value = _value(found[name][0][1])
+    value = value_of(found[name][0][1])
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=UTC) if isinstance(value, date) else None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -196,7 +195,7 @@ def _due(task: Task, found: Properties) -> None:
 def _wall(value: Property) -> tuple[date, str | None, str | None]:
     """A day, and by the clock of which zone when."""
     parameters, text = value
-    found = _value(text)
+    found = value_of(text)
     if not isinstance(found, date):
         raise TypeError("a duration is no date")
     if not isinstance(found, datetime):
@@ -210,7 +209,7 @@ def _wall(value: Property) -> tuple[date, str | None, str | None]:
 def _reminders(task: Task, found: Properties) -> None:
     reminders = []
     for _, text in found.get("VALARM.TRIGGER", ()):
-        trigger = _value(text)
+        trigger = value_of(text)
         if isinstance(trigger, datetime) and trigger.tzinfo is not None:
             reminders.append(f"{trigger.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
         elif isinstance(trigger, timedelta) and trigger <= timedelta(0):
@@ -219,83 +218,3 @@ def _reminders(task: Task, found: Properties) -> None:
         else:
             task.lose("reminder")
     task.set("reminders", reminders)
-
-
-class Writer:
-    """Writes one calendar, piece by piece. What is lost, docs/import-export.md says."""
-
-    def __init__(self) -> None:
-        self._projects: dict[Any, str] = {}
-        self._begun = False
-
-    def write(self, kind: Kind, rows: Sequence[Mapping[str, Any]]) -> bytes:
-        """The next rows; those of a kind come together, and the kinds in their order."""
-        if kind == "project":
-            self._projects |= {row["id"]: row["name"] for row in rows}
-        if kind != "task":
-            return b""
-        begin, self._begun = (b"" if self._begun else _calendar()[0]), True
-        return begin + b"".join(self._todo(row).to_ical() for row in rows)
-
-    def end(self) -> bytes:
-        """What comes after all of them."""
-        begin, end = _calendar()
-        return end if self._begun else begin + end
-
-    def _todo(self, row: Mapping[str, Any]) -> Todo:
-        todo = Todo()
-        todo.add("uid", str(row["id"]))
-        todo.add("dtstamp", row["created_at"])
-        todo.add("created", row["created_at"])
-        todo.add("summary", row["title"])
-        if row["description"]:
-            todo.add("description", row["description"])
-        if row["priority"] in _PRIORITIES:
-            todo.add("priority", _PRIORITIES[row["priority"]])
-        if row["labels"]:
-            todo.add("categories", row["labels"])
-        if row["parent_id"]:
-            todo.add("related-to", str(row["parent_id"]))
-        if row["project_id"] in self._projects:
-            todo.add(_PROJECT, vText(self._projects[row["project_id"]]))
-        if row["completed_at"]:
-            todo.add("completed", row["completed_at"].astimezone(UTC))
-        todo.add("status", "COMPLETED" if row["completed_at"] else "NEEDS-ACTION")
-        self._when(todo, row)
-        return todo
-
-    def _when(self, todo: Todo, row: Mapping[str, Any]) -> None:
-        if row["start_date"]:
-            todo.add("dtstart", row["start_date"])
-        if row["due_date"] is None:
-            return
-        if row["due_time"] is None:
-            todo.add("due", row["due_date"])
-        else:
-            wall = datetime.combine(row["due_date"], row["due_time"])
-            zone = row["time_zone"]
-            due = vDDDTypes(wall.replace(tzinfo=UTC) if zone == "UTC" else wall)
-            if zone not in (None, "UTC"):
-                due.params["TZID"] = zone
-            todo.add("due", due)
-        if row["recurrence_rule"]:
-            todo.add("rrule", vRecur.from_ical(row["recurrence_rule"]))
-        for reminder in row["reminders"]:
-            alarm = Alarm()
-            alarm.add("action", "DISPLAY")
-            alarm.add("description", row["title"])
-            trigger = _value(f"-{reminder}" if reminder.startswith("P") else _compact(reminder))
-            alarm.add("trigger", trigger, {"RELATED": "END"} if reminder.startswith("P") else {"VALUE": "DATE-TIME"})
-            todo.add_component(alarm)
-
-
-def _compact(instant: str) -> str:
-    return f"{datetime.fromisoformat(instant):%Y%m%dT%H%M%SZ}"
-
-
-def _calendar() -> tuple[bytes, bytes]:
-    calendar = Calendar()
-    calendar.add("prodid", "-//Donewell//Tasks//EN")
-    calendar.add("version", "2.0")
-    begin, end, _ = calendar.to_ical().partition(b"END:VCALENDAR\r\n")
-    return begin, end

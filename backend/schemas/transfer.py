@@ -25,7 +25,7 @@ from backend.schemas.tasks import (
 )
 from backend.utils.validators import CalendarDate, Id, Line, TrueOrFalse
 
-FormatName = Literal["json", "csv", "ics", "todoist"]
+FormatName = Literal["json", "csv", "ics", "todoist", "microsoft", "vikunja"]
 Written = Literal["json", "csv", "ics"]
 
 

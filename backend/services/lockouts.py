@@ -45,6 +45,12 @@ class Lockouts:
         return user_id
 
 
+async def account_of(database: Database, account: str) -> UUID | None:
+    """Who it is, by address or by id."""
+    async with database.begin() as session:
+        return await _find(session, account)
+
+
 async def _find(session: AsyncSession, account: str) -> UUID | None:
     """Who it is, by address, or by id: people who sign in elsewhere have no address here."""
     try:

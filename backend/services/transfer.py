@@ -4,13 +4,14 @@ from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from itertools import islice
+from itertools import batched, islice
+from operator import itemgetter
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import structlog
 
-from backend.database.fast_lane import FastLane, Row
+from backend.database.fast_lane import FastLane, Row, Statement
 from backend.database.session import Database
 from backend.domain.errors import Fault, InvalidInput, TooManyRequests
 from backend.formats import FORMATS, Writer
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 
 PAGE = 100
 """Rows that are in memory at a time of what is exported: of the widest, tasks of 64 KiB, that is 6.4 MiB."""
+
+PLACES = 5_000
+"""Tasks of which it is read at a time where they stand."""
 
 RETRY = 10
 """Seconds after which whoever has one running is asked to come again."""
@@ -61,7 +65,7 @@ class Transfers:
     ) -> Mapping[str, Any]:
         """What became of a file. Raises `TransferInProgress`, or `InvalidInput` when none of it can be read."""
         with self._turn(owner):
-            work = Import(self._lane, owner, name, FORMATS[name], dry_run=dry_run)
+            work = Import(self._lane, owner, FORMATS[name], dry_run=dry_run)
             try:
                 report = await work.run(file, progress)
             except Broken as broken:
@@ -111,24 +115,35 @@ async def _pieces(lane: FastLane, owner: UUID, writer: Writer) -> AsyncGenerator
 
 
 async def _rows(lane: FastLane, owner: UUID, kind: Kind) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
-    values: dict[str, Any] = {"owner": owner, "position": "", "id": UUID(int=0), "rows": PAGE}
-    rows = await lane.fetch(sql.PAGE[kind], values)
-    while rows:
+    pages = _pages(lane, owner, sql.PAGE[kind], PAGE)
+    if kind == "occurrence":
+        async for rows in pages:
+            yield rows
+        return
+    # Of these there are few, and where they stand is for all of them to say.
+    placed = sorted([row async for rows in pages for row in rows], key=itemgetter("position", "id"))
+    for rows in batched(placed, PAGE, strict=False):
         yield rows
-        if len(rows) < PAGE:
-            return
-        values |= {name: rows[-1][name] for name in ("position", "id") if name in rows[-1]}
-        rows = await lane.fetch(sql.PAGE[kind], values)
 
 
 async def _tasks(lane: FastLane, owner: UUID) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
     # Where they stand is a few hundred bytes of each; the tasks themselves come a page at a time.
-    outline = _outline(await lane.fetch(sql.OUTLINE, {"owner": owner}))
+    places = [row async for rows in _pages(lane, owner, sql.OUTLINE, PLACES) for row in rows]
+    outline = _outline(sorted(places, key=itemgetter("position", "id")))
+    del places
     while page := dict(islice(outline, PAGE)):
         rows = await lane.fetch(sql.TASKS, {"owner": owner, "ids": list(map(str, page))})
-        found = {row["id"]: row for row in rows}
-        if found:
-            yield [{**found[task_id], "depth": depth} for task_id, depth in page.items() if task_id in found]
+        if rows:
+            yield [{**row, "depth": page[row["id"]]} for row in rows]
+
+
+async def _pages(lane: FastLane, owner: UUID, statement: Statement, size: int) -> AsyncGenerator[Sequence[Row]]:
+    values: dict[str, Any] = {"owner": owner, "id": UUID(int=0), "rows": size}
+    while rows := await lane.fetch(statement, values):
+        yield rows
+        if len(rows) < size:
+            return
+        values["id"] = rows[-1]["id"]
 
 
 def _outline(rows: Sequence[Row]) -> Iterator[tuple[UUID, int]]:

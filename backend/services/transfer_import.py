@@ -43,10 +43,9 @@ class _Place:
 class Import:
     """Takes one file in for one owner. Nothing is written in a dry run."""
 
-    def __init__(self, lane: FastLane, owner: UUID, name: str, form: Format, *, dry_run: bool) -> None:
+    def __init__(self, lane: FastLane, owner: UUID, form: Format, *, dry_run: bool) -> None:
         self._lane = lane
         self._owner = owner
-        self._name = name
         self._form = form
         self._dry_run = dry_run
         self._line = Line()
@@ -154,7 +153,7 @@ class Import:
         """The same each time that the file comes."""
         if self._form.keeps_ids and _CANONICAL.fullmatch(item.source):
             return UUID(item.source)
-        return uuid5(self._owner, f"{self._name}/{item.kind}/{item.source}")
+        return uuid5(self._owner, f"{self._form.family}/{item.kind}/{item.source}")
 
     async def _store(self, kind: Kind, rows: Sequence[tuple[Item, Values]]) -> None:
         if kind == "task":

@@ -22,6 +22,7 @@ _SERVED = {"user_id", "revision", "updated_at", "deleted_at", "trashed_with", "p
 """What nobody brings along. Places are given anew, in the order of the file: others may have the old ones by now."""
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_UUID = metadata.tables["tasks"].c.id.type
 _IDS = bindparam("ids", type_=ARRAY(Text))
 
 
@@ -38,14 +39,16 @@ def _type_of(kind: Kind, name: str) -> str:
 def _known(kind: Kind) -> Statement:
     """Those of the ids that are there, or were.
 
-    They are sorted so that PostgreSQL takes the key even where it knows nothing yet of a table that is being filled.
+    Said as a range and an order, so that PostgreSQL takes the key even where it has no statistics yet, of a table that
+    is being filled: otherwise it may go through all that is the owner's for each.
     """
     project = "project_id" if kind == "task" else "NULL::uuid"
     return Statement(
         text(f"""
-        SELECT id, {project} AS project_id, deleted_at IS NOT NULL AS trashed FROM {TABLES[kind]}
-        WHERE user_id = :owner AND id = ANY(CAST(:ids AS text[])::uuid[])
-        ORDER BY id
+        SELECT found.* FROM unnest(CAST(:ids AS text[])::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
+            SELECT id, {project} AS project_id, deleted_at IS NOT NULL AS trashed FROM {TABLES[kind]}
+            WHERE user_id = :owner AND id >= wanted.id AND id <= wanted.id ORDER BY id LIMIT 1
+        ) AS found
         """).bindparams(OWNER, _IDS)  # noqa: S608 - names of our own tables
     )
 
@@ -98,34 +101,34 @@ LABELS_NAMED = Statement(
 
 OUTLINE = Statement(
     text("""
-    SELECT id, parent_id, project_id FROM tasks WHERE user_id = :owner AND deleted_at IS NULL ORDER BY position, id
-    """).bindparams(OWNER)
+    SELECT id, parent_id, project_id, position FROM tasks
+    WHERE user_id = :owner AND deleted_at IS NULL AND id > :id ORDER BY id LIMIT :rows
+    """).bindparams(OWNER, bindparam("id", type_=_UUID), bindparam("rows", type_=Integer()))
 )
-"""All tasks, and what they are in."""
+"""The next tasks, what they are in and where they stand."""
 
 TASKS = Statement(
     text(f"""
-    SELECT {", ".join(columns_of("task"))} FROM tasks
-    WHERE user_id = :owner AND id = ANY(CAST(:ids AS text[])::uuid[]) AND deleted_at IS NULL
-    ORDER BY id
+    SELECT found.* FROM unnest(CAST(:ids AS text[])::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
+        SELECT {", ".join([*columns_of("task"), "deleted_at"])} FROM tasks
+        WHERE user_id = :owner AND id >= wanted.id AND id <= wanted.id ORDER BY id LIMIT 1
+    ) AS found
+    WHERE deleted_at IS NULL
     """).bindparams(OWNER, _IDS)  # noqa: S608 - names of our own columns
 )
 """The tasks of these ids."""
 
 
 def _page(kind: Kind) -> Statement:
-    """The next rows, as they stand in their order; those without one by id."""
+    """The next rows."""
     columns = metadata.tables[TABLES[kind]].c
     # The driver gives jsonb as text.
     read = [f"CAST({n} AS json) AS {n}" if isinstance(columns[n].type, JSONB) else n for n in columns_of(kind)]
-    key = "(position, id) > (:position, :id)" if "position" in columns else "id > :id"
-    places = [bindparam("position", type_=Text()), bindparam("id", type_=columns.id.type)]
     return Statement(
         text(f"""
         SELECT {", ".join([*read, *(["position"] if "position" in columns else [])])} FROM {TABLES[kind]}
-        WHERE user_id = :owner AND deleted_at IS NULL AND {key}
-        ORDER BY {"position, id" if "position" in columns else "id"} LIMIT :rows
-        """).bindparams(OWNER, *places[0 if "position" in columns else 1 :], bindparam("rows", type_=Integer()))  # noqa: S608 - names of our own
+        WHERE user_id = :owner AND deleted_at IS NULL AND id > :id ORDER BY id LIMIT :rows
+        """).bindparams(OWNER, bindparam("id", type_=_UUID), bindparam("rows", type_=Integer()))  # noqa: S608 - names of our own
     )
 
 

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from backend.schemas.tasks import TaskChanges
 from tests.factories.clients import PASSWORD
+from tests.integration.test_architecture.operations import FILE
 from tests.integration.test_database.crowd import SMALL_PROJECT, Member, Places
 
 HERE = "tests/integration/test_database/statements.py"
@@ -51,7 +52,7 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
-WHOLE = {"export_me", "list_tree", "get_statistics"}
+WHOLE = {"export_tasks", "export_me", "list_tree", "get_statistics"}
 """Operations that read all that there is, of somebody or below a task, or count it."""
 
 LEAVING = {"delete_me"}
@@ -209,6 +210,19 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select task_occurrences: task_occurrences_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
+    },
+    "export_tasks": {
+        "select projects: projects_pkey",
+        "select labels: labels_pkey",
+        "select filters: filters_pkey",
+        "select tasks: tasks_pkey",
+        "select task_occurrences: task_occurrences_pkey",
+    },
+    "import_tasks": {
+        ZONE,
+        TASK_READ,
+        "lock revisions: revisions_pkey",
+        "insert tasks, update revisions: revisions_pkey",
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},
@@ -401,6 +415,12 @@ PROJECT = {"name": "House", "color": "#123456", "archived": True}
 FILTER = {"name": "Late", "color": "#123456", "query": "overdue"}
 
 VARIANTS: Mapping[str, Sequence[Variant]] = {
+    "export_tasks": [Variant(200, lambda _: {"params": {"format": "csv"}})],
+    "import_tasks": [
+        Variant(
+            200, lambda _: {"params": {"format": "json", "dry_run": "true"}, "files": {"file": ("tasks.json", FILE)}}
+        )
+    ],
     "list_tasks": [*PAGES, *FINDING],
     "get_task": [Variant(404, ids=_nowhere)],
     "create_task": [
