@@ -164,10 +164,20 @@ def test_an_export_of_vikunja() -> None:
     assert list(rent.losses) == ["comments"]
 
 
+NO_FILES = {
+    "nothing": b"",
+    "nul": b"\0",
+    "utf-16": b"\xff\xfe",
+    "half an object": b"{",
+    "numbers": b"[1]",
+    "half a calendar": b"BEGIN:VCALENDAR\r\nX",
+    "half an archive": b"PK\3\4",
+    "an archive of nothing": zipped("x", b""),
+}
+
+
 @pytest.mark.parametrize("form", sorted(FORMATS))
-@pytest.mark.parametrize(
-    "content", [b"", b"\0", b"\xff\xfe", b"{", b"[1]", b"BEGIN:VCALENDAR\r\nX", b"PK\3\4", zipped("x", b"")]
-)
+@pytest.mark.parametrize("content", NO_FILES.values(), ids=NO_FILES)
 def test_what_is_no_file_of_a_format_is_broken_or_empty(form: str, content: bytes) -> None:
     found: list[Any] = []
     with suppress(Broken):
