@@ -79,12 +79,14 @@ class Task(Placed, table=True):
         Index("tasks_priority_idx", "user_id", "urgency", "id", postgresql_where=_LIVE),
         Index("tasks_title_idx", "user_id", text("lower(title)"), "id", postgresql_where=_LIVE),
         Index("tasks_updated_idx", "user_id", "updated_at", "id", postgresql_where=_LIVE),
-        # All that statistics ask of a task: they are counted without looking at its row.
+        # All that statistics ask of a task, so that its row need not be looked at; and what is open, by its due.
         Index(
             "tasks_statistics_idx",
             "user_id",
             "completed_at",
-            postgresql_include=["id", "overdue_at", "due_date", "time_zone"],
+            "overdue_at",
+            "id",
+            postgresql_include=["due_date", "time_zone"],
             postgresql_where=_LIVE,
         ),
         Index("tasks_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),

@@ -26,6 +26,8 @@ type Event = Literal[
     "session.revoked",
     "token.created",
     "token.deleted",
+    "feed.created",
+    "feed.deleted",
     "user.exported",
     "user.disabled",
     "user.enabled",

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend.middleware.request_context import LARGEST_BODY, LARGEST_UPLOAD
-from backend.services.access_tokens import MOST
+from backend.services import access_tokens, feeds
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, client_for
 from tests.integration.test_api.answers import answered, lockouts
@@ -32,10 +32,12 @@ CREATING = {operation.path: operation for operation in OPERATIONS if operation.m
 OTHERWISE_MADE: Mapping[str, Callable[[Client], Awaitable[str]]] = {
     "/api/v1/auth/sessions": PARAMETERS["session_id"],
     "/api/v1/users/{user_id}/audit": PARAMETERS["session_id"],
+    "/feeds": PARAMETERS["secret"],
     "/api/v1/users/{user_id}/trash": PARAMETERS["trashed_id"],
 }
 SPECIAL = {"recurring_task_id", "trashed_id"}
 """Objects that no creation makes as they have to be."""
+MOST = {"createAccessToken": access_tokens.MOST, "createFeed": feeds.MOST}
 LISTS = [operation for operation in OPERATIONS if "Link" in operation.responses.get(200, {}).get("headers", {})]
 
 
@@ -161,8 +163,8 @@ async def taken(attempt: Attempt) -> None:
         collection = attempt.request["url"].removesuffix("/quick")
         trashed = await attempt.client.delete(f"{collection}/{attempt.request['json']['id']}")
         assert trashed.status_code == 204
-    elif "scopes" in attempt.request["json"]:
-        for _ in range(MOST):
+    elif (most := MOST.get(str(attempt.operation))) is not None:
+        for _ in range(most):
             answered(await attempt.send(), 201)
 
 

@@ -99,6 +99,12 @@ async def _trashed(client: Client) -> str:
     return task_id
 
 
+async def _feed(client: Client) -> str:
+    """The secret in the address of a feed of the client's."""
+    reply = await client.post("/api/v1/users/me/feeds", json={"name": f"Phone {CANARY}"})
+    return str(reply.json()["path"]).removeprefix("/feeds/").removesuffix(".ics")
+
+
 async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
@@ -121,6 +127,8 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
         "token_id": _made_at("/api/v1/auth/tokens", {"name": f"Backup {CANARY}", "scopes": ["tasks:read"]}),
         "trashed_id": _trashed,
         "recurring_task_id": _recurring,
+        "feed_id": _made_at("/api/v1/users/me/feeds", {"name": f"Phone {CANARY}"}),
+        "secret": _feed,
         "path": _asset,
     },
 )
@@ -148,6 +156,10 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "list_occurrences": lambda _: {},
         "skip_occurrence": lambda _: {},
         "undo_occurrence": lambda _: {},
+        "list_feeds": lambda _: {},
+        "create_feed": lambda _: {"json": {"name": f"Phone {CANARY}"}},
+        "delete_feed": lambda _: {},
+        "read_feed": lambda _: {},
         "get_statistics": lambda _: {"params": {"days": 7}},
         "list_trash": lambda _: {},
         "restore": lambda _: {},

@@ -32,6 +32,7 @@ PUBLIC = {
     "POST /api/v1/auth/password/reset",
     "POST /api/v1/auth/email/verify",
     "POST /api/v1/auth/email/resend",
+    "GET /feeds/{secret}.ics",
     "GET /health",
     "GET /health/live",
     "GET /health/ready",

@@ -107,7 +107,7 @@ def test_a_service_cannot_be_built_without_its_owner(service: type) -> None:
         return
 
     assert len(parameters) == 2
-    assert parameters[0].name in ("lane", "session")
+    assert parameters[0].name in ("lane", "session", "database")
     assert parameters[1].name == "owner"
     assert parameters[1].default is inspect.Parameter.empty
     assert get_type_hints(service.__init__)["owner"] is UUID  # type: ignore[misc]

@@ -21,6 +21,10 @@ BUDGETS: Mapping[str, int] = {
     "list_occurrences": 1,
     "skip_occurrence": 2,
     "undo_occurrence": 1,
+    "list_feeds": 1,
+    "create_feed": 3,
+    "delete_feed": 2,
+    "read_feed": 2,
     "get_statistics": 1,
     "list_trash": 1,
     "restore": 1,
@@ -50,7 +54,7 @@ BUDGETS: Mapping[str, int] = {
     "import_tasks": 3,
     "get_me": 1,
     "delete_me": 7,
-    "export_me": 14,
+    "export_me": 15,
     "update_me": 4,
     "register_user": 7,
     "login": 6,
@@ -80,7 +84,7 @@ BUDGETS: Mapping[str, int] = {
 }
 """Statements that a request sends when it succeeds, besides BEGIN and COMMIT, by the name of its route."""
 
-UNVERSIONED = {"end_session", "delete_access_token", "restore", "purge"}
+UNVERSIONED = {"end_session", "delete_feed", "delete_access_token", "restore", "purge"}
 """Operations on an object that has no version."""
 
 LARGEST_BUDGET = 11

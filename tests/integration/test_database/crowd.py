@@ -122,6 +122,9 @@ ONE_TIME_TOKENS = """
     INSERT INTO one_time_tokens (user_id, purpose, token_hash, email, expires_at)
     SELECT id, 'reset_password', sha256(uuid_send(id)), email, now() FROM users
 """
+FEEDS = """
+    INSERT INTO feeds (user_id, id, name, secret_hash) SELECT id, uuidv7(), 'Phone', sha256(uuid_send(id)) FROM users
+"""
 REVOCATIONS = """
     INSERT INTO revocations
     SELECT uuidv7(), now() - interval '1 hour' - number * interval '10 ms' FROM generate_series(1, 100000) AS number
@@ -208,6 +211,7 @@ async def fill(url: str) -> None:
             await connection.execute(named_rows(table, others), list(OWNERS.values()))
         await connection.execute(REVOCATIONS)
         await connection.execute(TOKENS)
+        await connection.execute(FEEDS)
         await connection.execute(LIMITS)
         await connection.execute(MAILS)
         await connection.execute(ONE_TIME_TOKENS)

@@ -52,7 +52,7 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
-WHOLE = {"export_tasks", "export_me", "list_tree", "get_statistics"}
+WHOLE = {"read_feed", "export_tasks", "export_me", "list_tree", "get_statistics"}
 """Operations that read all that there is, of somebody or below a task, or count it."""
 
 LEAVING = {"delete_me"}
@@ -180,6 +180,13 @@ STATEMENTS: Mapping[str, set[str]] = {
     "put_filter": {FILTER_WRITTEN, FILTER_READ},
     "update_filter": {FILTER_WRITTEN, FILTER_READ},
     "delete_filter": {FILTER_WRITTEN, FILTER_READ},
+    "list_feeds": {"select feeds: feeds_listing_idx"},
+    "create_feed": {"lock feeds, lock users: feeds_listing_idx, users_pkey", "insert feeds", *AUDITED},
+    "delete_feed": {"delete feeds: feeds_pkey", *AUDITED},
+    "read_feed": {
+        "select feeds, select users, select revisions: feeds_secret_hash_key, revisions_pkey, users_pkey",
+        "select tasks: tasks_statistics_idx",
+    },
     "get_statistics": {COUNTING},
     "list_labels": {"select labels: labels_listing_idx"},
     "get_label": {LABEL_READ},
@@ -202,6 +209,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select identities: identities_pkey",
         "select mails: mails_waiting_key",
         "select one_time_tokens: one_time_tokens_pkey",
+        "select feeds: feeds_pkey",
         "select filters: filters_pkey",
         "select labels: labels_pkey",
         "select projects: projects_pkey",
@@ -517,6 +525,9 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "list_audit": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "list_sessions": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
     "list_access_tokens": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "list_feeds": [_page({"limit": 20}, deep=deep) for deep in (False, True)],
+    "delete_feed": [Variant(404, ids=lambda _: {"feed_id": uuid7()})],
+    "read_feed": [Variant(404, ids=lambda _: {"secret": f"dwf_{'x' * 43}"})],
     "delete_access_token": [Variant(404, ids=lambda _: {"token_id": uuid7()})],
     "end_session": [Variant(404, ids=lambda _: {"session_id": uuid7()})],
 }

@@ -234,6 +234,7 @@ async def test_an_index_serves_what_goes_with_a_user(crowd: Crowd, mode: str) ->
         "delete users",
         "delete access_tokens",
         "delete audit_log",
+        "delete feeds",
         "delete filters",
         "delete identities",
         "delete labels",

@@ -221,8 +221,8 @@ def _extend_tasks() -> None:
     op.create_index(
         "tasks_statistics_idx",
         "tasks",
-        ["user_id", "completed_at"],
-        postgresql_include=["id", "overdue_at", "due_date", "time_zone"],
+        ["user_id", "completed_at", "overdue_at", "id"],
+        postgresql_include=["due_date", "time_zone"],
         postgresql_where=LIVE,
     )
     op.create_index("tasks_trash_idx", "tasks", TRASHED, postgresql_where=IN_TRASH)
