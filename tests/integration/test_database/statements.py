@@ -122,10 +122,16 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "get_task": {TASK_READ},
     "create_task": {
+        "insert tasks, update revisions: projects_pkey, revisions_pkey, tasks_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
-        LOCKED,
-        TASK_READ,
-        ZONE,
+        "insert tasks, update revisions: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+        "lock revisions: revisions_pkey",
+        "lock tasks: tasks_pkey",
+        "select tasks, select projects: projects_pkey, tasks_pkey",
+        "select tasks, select projects: projects_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
     },
     "quick_add": {
         "select users, select projects, select tasks: projects_name_idx, tasks_pkey, users_pkey",
@@ -135,10 +141,32 @@ STATEMENTS: Mapping[str, set[str]] = {
         TASK_READ,
         ZONE,
     },
-    "put_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
-    "update_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, ZONE},
-    "complete_task": {TASK_WRITTEN, TREE_WRITTEN, TASK_READ, TASK_STATE},
-    "delete_task": {TREE_WRITTEN, TASK_READ},
+    "put_task": {
+        "lock revisions: revisions_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+        "update tasks, update revisions: revisions_pkey, tasks_pkey",
+    },
+    "update_task": {
+        "lock revisions: revisions_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+        "update tasks, update revisions: revisions_pkey, tasks_pkey",
+    },
+    "complete_task": {
+        "select tasks, select users: tasks_pkey, users_pkey",
+        "select tasks: tasks_pkey",
+        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+        "update tasks, update revisions: revisions_pkey, tasks_pkey",
+    },
+    "delete_task": {
+        "select tasks: tasks_pkey",
+        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+    },
     "move_task": {
         "lock projects: projects_pkey",
         "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
@@ -281,6 +309,15 @@ STATEMENTS: Mapping[str, set[str]] = {
         *AUDITED,
     },
     "delete_access_token": {"delete access_tokens: access_tokens_pkey", "insert revocations", *AUDITED},
+    "import_tasks": {
+        "insert tasks, update revisions: revisions_pkey",
+        "lock revisions: revisions_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+    },
+    "list_trash": {
+        "select tasks, select projects: projects_trash_idx, tasks_trash_idx",
+    },
 }
 """What the route of a name does to which tables, and the indexes that lead to their rows; foreign keys' checks too."""
 

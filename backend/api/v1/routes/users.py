@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, SessionDep
+from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, LongSessionDep, SessionDep
 from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
@@ -19,6 +19,10 @@ from backend.services.users import UserService
 
 
 async def _service(session: SessionDep, who: Identity) -> UserService:
+    return UserService(session, who.user_id)
+
+
+async def _service_for_changes(session: LongSessionDep, who: Identity) -> UserService:
     return UserService(session, who.user_id)
 
 
@@ -48,6 +52,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 # It is over when the answer has been sent, or its reader has gone: not when the route returns.
 ExportDep = Annotated[AsyncIterator[bytes], Depends(_export, scope="request")]
 Users = Annotated[UserService, Depends(_service)]
+ChangedUsers = Annotated[UserService, Depends(_service_for_changes)]
 
 profile = APIRouter(dependencies=[Depends(scoped("profile"))])
 account = APIRouter(dependencies=[Depends(sessions_only)])
@@ -60,7 +65,7 @@ async def get_me(users: Users, known: IfNoneMatch = None) -> Response:
 
 
 @profile.patch("/me", response_model=UserRead, responses=problems(400, 401, 412))
-async def update_me(users: Users, body: UserChanges, expected: IfMatch) -> Response:
+async def update_me(users: ChangedUsers, body: UserChanges, expected: IfMatch) -> Response:
     """Change one's own profile: what is sent, nothing else."""
     return one(await users.change(body, expected))
 
