@@ -60,7 +60,9 @@ class Operation:
 
 def address(template: str, **given: str) -> str:
     """One's own path, with the given ids; where none is given, with one that nothing has."""
-    return template.format_map(defaultdict(lambda: str(uuid4()), {"user_id": "me"} | given))
+    return template.format_map(
+        defaultdict(lambda: str(uuid4()), {"user_id": "me", "secret": f"dwf_{'x' * 43}"} | given)
+    )
 
 
 def resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
