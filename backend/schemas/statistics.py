@@ -28,6 +28,8 @@ _EXAMPLE: JsonDict = {
 class StatisticsQuery(RequestModel):
     """Of how many days to tell."""
 
+    model_config = ConfigDict(frozen=True)
+
     days: Annotated[int, PlainNumber] = Field(30, ge=1, le=MOST_DAYS, description="Today and the days before it")
 
 
