@@ -94,7 +94,10 @@ async def made(collection: str, client: Client, ids: Mapping[str, str]) -> str:
         task = f"/api/v1/users/me/tasks/{ids['recurring_task_id']}"
         return str(answered(await client.patch(f"{task}/complete"))["id"])
     assert collection in CREATING, f"No POST {collection} makes one: say in OTHERWISE_MADE what does"
-    created = await as_documented(CREATING[collection], client, ids).send()
+    creation = as_documented(CREATING[collection], client, ids)
+    if collection.endswith("/labels"):
+        creation.request["json"]["name"] = uuid4().hex
+    created = await creation.send()
     return str(answered(created, 201)["id"])
 
 
@@ -214,7 +217,22 @@ PROVOKED_BY: Mapping[int, Callable[[Attempt], Awaitable[None]]] = {
 }
 """What turns a documented request into one that is answered so."""
 
+
+async def of_the_same_name(attempt: Attempt) -> None:
+    collection = attempt.request["url"].rpartition("/")[0]
+    answered(await attempt.client.post(collection, json={"name": attempt.request["json"]["name"]}), 201)
+
+
+async def into_itself(attempt: Attempt) -> None:
+    path = attempt.request["url"].removesuffix("/move")
+    attempt.request["json"] = {"parent_id": path.rpartition("/")[2]}
+
+
 CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
+    "updateLabel": of_the_same_name,
+    "putLabel": of_the_same_name,
+    "moveTask": into_itself,
+    "moveProject": into_itself,
     "completeTask": due_on_another_day,
     "completeTaskPhase2": due_on_another_day,
     "skipOccurrence": no_longer_recurring,
@@ -227,6 +245,8 @@ CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
 async def test_each_declared_answer_comes_and_is_as_declared(owner: Client, operation: Operation, status: int) -> None:
     # There is nothing at the address that is made up where no ids are given.
     attempt = as_documented(operation, owner, {} if status == 404 else await objects_for(operation, owner))
+    if str(operation) == "mergeLabel" and status != 404:
+        attempt.request["json"]["into"] = await PARAMETERS["another label_id"](owner)
     if status == 409 and str(operation) in CONFLICTS:
         await CONFLICTS[str(operation)](attempt)
     elif status in PROVOKED_BY:

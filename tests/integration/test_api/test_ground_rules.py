@@ -1,5 +1,6 @@
 """What holds for every path: the form of a refusal, the methods, the size of a body, the id of a request."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -42,14 +43,23 @@ async def test_where_there_is_nothing_the_answer_is_a_problem(owner: Client, ano
             problem(await client.request(method, url), 404, "not_found")
 
 
+def _matches(template: str, path: str) -> bool:
+    return (
+        re.fullmatch(re.sub(r"\\?{[^}]*}", "[^/]+", re.escape(template).replace(r"\{", "{").replace(r"\}", "}")), path)
+        is not None
+    )
+
+
 async def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes(
     app: FastAPI, anonymous: Client
 ) -> None:
     methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"}
     documented = {path: {method.upper() for method in item} for path, item in app.openapi()["paths"].items()}
 
-    for template, taken in documented.items():
+    for template in documented:
         path = address(template)
+        # Of two that match, the one that says more is asked first, and the other for the methods that it lacks.
+        taken = {method for other, them in documented.items() if _matches(other, path) for method in them}
         expected = taken | {"HEAD"} if "GET" in taken else taken
         for method in methods - {"HEAD"}:
             reply = await anonymous.request(method, path)

@@ -105,7 +105,7 @@ class TwoUsers(RuleBasedStateMachine):
         told = reply.text + str(reply.headers)
         assert [secret for secret in other.secrets() if secret in told] == []
         # A path is quoted in a refusal, and an id that somebody else has taken is free.
-        sent = ids_in(str(reply.request.url) + reply.request.content.decode())
+        sent = ids_in(str(reply.request.url) + reply.request.read().decode())
         assert ids_in(told) & (other.has() - me.has() - sent) == set()
 
 

@@ -255,10 +255,10 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select task_occurrences: task_occurrences_pkey",
     },
     "import_tasks": {
-        ZONE,
-        TASK_READ,
-        "lock revisions: revisions_pkey",
         "insert tasks, update revisions: revisions_pkey",
+        "lock revisions: revisions_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},
@@ -309,12 +309,6 @@ STATEMENTS: Mapping[str, set[str]] = {
         *AUDITED,
     },
     "delete_access_token": {"delete access_tokens: access_tokens_pkey", "insert revocations", *AUDITED},
-    "import_tasks": {
-        "insert tasks, update revisions: revisions_pkey",
-        "lock revisions: revisions_pkey",
-        "select tasks: tasks_pkey",
-        "select users: users_pkey",
-    },
     "list_trash": {
         "select tasks, select projects: projects_trash_idx, tasks_trash_idx",
     },

@@ -27,7 +27,9 @@ async def move_task(
     body: TaskMove,
     expected: IfMatch,
 ) -> Response:
-    """Move a task among its siblings, into another task or into a project; its subtasks go with it.
+    """Move a task among its siblings, into another task or into a project.
+
+    Its subtasks go with it.
 
     Where a task is put to which place is known to be there already, nothing changes.
     """
