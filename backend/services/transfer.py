@@ -128,7 +128,7 @@ async def _rows(lane: FastLane, owner: UUID, kind: Kind) -> AsyncGenerator[Seque
 
 async def _tasks(lane: FastLane, owner: UUID) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
     # Where they stand is a few hundred bytes of each; the tasks themselves come a page at a time.
-    places = [row async for rows in _pages(lane, owner, sql.OUTLINE, PLACES) for row in rows]
+    places = [row async for rows in _pages(lane, owner, sql.OUTLINE, PLACES) for row in rows if not row["trashed"]]
     outline = _outline(sorted(places, key=itemgetter("position", "id")))
     del places
     while page := dict(islice(outline, PAGE)):

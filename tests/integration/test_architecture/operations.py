@@ -109,8 +109,10 @@ async def _asset(_: Client) -> str:
     return "swagger-ui.css"
 
 
-FILE = f'{{"format": "donewell", "version": 1, "tasks": [{{"title": "Water {CANARY}"}}]}}'.encode()
-"""What can be imported."""
+def a_file() -> bytes:
+    """One that can be imported, each time with another task."""
+    return f'{{"format": "donewell", "version": 1, "tasks": [{{"title": "Water {CANARY} {uuid4()}"}}]}}'.encode()
+
 
 PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
     "PARAMETERS",
@@ -186,7 +188,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "merge_label": lambda _: {"json": {}},
         "delete_label": lambda _: {},
         "export_tasks": lambda _: {},
-        "import_tasks": lambda _: {"files": {"file": ("tasks.json", FILE)}},
+        "import_tasks": lambda _: {"files": {"file": ("tasks.json", a_file())}},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},
         "export_me": lambda _: {},

@@ -192,7 +192,7 @@ async def test_whatever_a_request_may_say_is_said(crowd: Crowd, operation: Opera
         sent = [parts async for _, _, parts in requests(operation, member)]
     document = APP.openapi()["paths"][operation.path][operation.method.lower()]
 
-    said = {name for parts in sent for kind in ("params", "json", "data") for name in parts.get(kind, ())}
+    said = {name for parts in sent for kind in ("params", "json", "data", "files") for name in parts.get(kind, ())}
 
     assert set(may_say(document)) <= said, f"Add a request to VARIANTS in {HERE}"
 
