@@ -124,13 +124,10 @@ STATEMENTS: Mapping[str, set[str]] = {
     "create_task": {
         "insert tasks, update revisions: projects_pkey, revisions_pkey, tasks_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
-        "insert tasks, update revisions: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "lock revisions: revisions_pkey",
         "lock tasks: tasks_pkey",
         "select tasks, select projects: projects_pkey, tasks_pkey",
-        "select tasks, select projects: projects_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "select tasks: tasks_pkey",
-        "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
     },
     "quick_add": {
@@ -142,7 +139,6 @@ STATEMENTS: Mapping[str, set[str]] = {
         ZONE,
     },
     "put_task": {
-        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
@@ -150,7 +146,6 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "update_task": {
-        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
@@ -248,15 +243,14 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select users: users_pkey",
     },
     "export_tasks": {
-        "select projects: projects_pkey",
-        "select labels: labels_pkey",
         "select filters: filters_pkey",
-        "select tasks: tasks_pkey",
+        "select labels: labels_pkey",
+        "select projects: projects_pkey",
         "select task_occurrences: task_occurrences_pkey",
+        "select tasks: tasks_pkey",
+        "select tasks: tasks_priority_idx",
     },
     "import_tasks": {
-        "insert tasks, update revisions: revisions_pkey",
-        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
     },
