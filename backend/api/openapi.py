@@ -235,8 +235,7 @@ def _complete_input(operation: Document, schemas: Document) -> None:
         parameter["schema"] = schema = _without_null(parameter["schema"])
         if parameter["required"] and "examples" in schema:
             parameter["example"] = schema["examples"][0]
-    form = operation.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded")
-    if form is not None:
+    if form := operation.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded"):
         fields = schemas[form["schema"]["$ref"].removeprefix(_SCHEMA)]["properties"]
         fields.update({name: _without_null(field) for name, field in fields.items()})
 
@@ -280,12 +279,11 @@ def _complete_responses(operation: Document, schemas: Document) -> None:
 def _header_names(status: str, response: Document, schemas: Document, *, creates: bool) -> Iterator[str]:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     named = schemas.get(schema.get("$ref", "").removeprefix(_SCHEMA), {})
-    if "version" in named.get("properties", {}):
+    versioned = "version" in named.get("properties", {})
+    if versioned or status == "304":
         yield "ETag"
-        if creates:
-            yield "Location"
-    if status == "304":
-        yield "ETag"
+    if versioned and creates:
+        yield "Location"
     if schema.get("type") == "array":
         yield "Link"
     if status == "401" or "InsufficientScope" in response.get("x-name", ""):

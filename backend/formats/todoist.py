@@ -26,7 +26,7 @@ _LOST = {"RESPONSIBLE": "assignee", "DURATION": "duration", "DEADLINE": "deadlin
 _OTHERS = {"section": "sections", "note": "comments"}
 _LABEL = re.compile(r"(?:^|(?<=\s))@(\S+)")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
-_IN_NAME = re.compile(r"\s*\[\w+\]$")
+_IN_NAME = re.compile(r"\[\w+\]$")
 
 
 def read(file: BinaryIO, now: datetime) -> Reading:
@@ -37,7 +37,7 @@ def read(file: BinaryIO, now: datetime) -> Reading:
         return
     rows = _Rows(now)
     for name, member in members(file, ".csv"):
-        project = _IN_NAME.sub("", name.rpartition("/")[2].removesuffix(".csv"))
+        project = _IN_NAME.sub("", name.rpartition("/")[2].removesuffix(".csv")).rstrip()
         yield from rows.read(member, None if project == "Inbox" else project)
 
 

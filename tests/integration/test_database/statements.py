@@ -325,7 +325,8 @@ class Variant:
 
 
 def _nowhere(_: Member) -> Mapping[str, Any]:
-    return {"task_id": uuid7(), "label_id": uuid7(), "project_id": uuid7(), "filter_id": uuid7()}
+    names = ("task_id", "recurring_task_id", "trashed_id", "label_id", "project_id", "filter_id")
+    return dict.fromkeys(names, uuid7())
 
 
 CHANGES: Mapping[str, Any] = {
