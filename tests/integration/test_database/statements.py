@@ -139,6 +139,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         ZONE,
     },
     "put_task": {
+        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
@@ -146,6 +147,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "update_task": {
+        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
@@ -248,9 +250,10 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select projects: projects_pkey",
         "select task_occurrences: task_occurrences_pkey",
         "select tasks: tasks_pkey",
-        "select tasks: tasks_priority_idx",
     },
     "import_tasks": {
+        "insert tasks, update revisions: revisions_pkey",
+        "lock revisions: revisions_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
     },
@@ -305,6 +308,28 @@ STATEMENTS: Mapping[str, set[str]] = {
     "delete_access_token": {"delete access_tokens: access_tokens_pkey", "insert revocations", *AUDITED},
     "list_trash": {
         "select tasks, select projects: projects_trash_idx, tasks_trash_idx",
+    },
+    "undo_occurrence": {
+        "select tasks, select users: tasks_pkey, users_pkey",
+        "select users: users_pkey",
+        "update revisions, update tasks, update task_occurrences: revisions_pkey, task_occurrences_listing_idx, task_occurrences_pkey, tasks_pkey",
+    },
+    "purge": {
+        "delete task_occurrences: task_occurrences_user_id_task_id_idx",
+        "update revisions, delete tasks, delete projects: projects_trash_idx, revisions_pkey, tasks_trash_idx",
+        "update tasks: tasks_user_id_parent_id_idx",
+    },
+    "skip_occurrence": {
+        "select tasks, select users: tasks_pkey, users_pkey",
+        "select users: users_pkey",
+        "update tasks, update revisions: revisions_pkey, tasks_pkey",
+    },
+    "restore": {
+        "update revisions, update tasks, update projects: projects_pkey, projects_trash_idx, revisions_pkey, tasks_pkey, tasks_trash_idx",
+    },
+    "list_occurrences": {
+        "select task_occurrences: task_occurrences_listing_idx",
+        "select tasks, select users: tasks_pkey, users_pkey",
     },
 }
 """What the route of a name does to which tables, and the indexes that lead to their rows; foreign keys' checks too."""
