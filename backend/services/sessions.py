@@ -32,7 +32,6 @@ from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 from backend.services import audit
-from backend.services.forgiving import forgiving
 from backend.services.listing import Listing
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
@@ -125,8 +124,7 @@ class SessionService:
         async with self._throttle.turn(caller.address):
             await self._throttle.admit(caller.address)
             signed_in = await self._register(registration, caller)
-        async with forgiving():
-            await self._throttle.remember(registration.email, caller.address)
+        await self._throttle.remember(registration.email, caller.address)
         return signed_in
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
@@ -146,8 +144,7 @@ class SessionService:
             await audit.record_refusal(self._database.fast, "session.refused", known, caller, code=refusal.code)
             log.info("session.refused", code=refusal.code)
             raise
-        async with forgiving():
-            await attempt.succeeded()
+        await attempt.succeeded()
         return signed_in
 
     async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
