@@ -1,8 +1,8 @@
 """Wires the application together: `create_app(settings)`, and nothing else."""
 
 import gc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -160,9 +160,49 @@ def _application(
     docs: bool,
     retention: timedelta,
 ) -> FastAPI:
+    app = FastAPI(
+        title="Donewell",
+        version=version("donewell"),
+        summary="A multi-user task API",
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
+        openapi_url="/openapi.json" if docs else None,
+        docs_url=None,
+        redoc_url=None,
+        form_limits={"max_fields": 20, "max_files": 0, "max_part_size": 16_384},
+        redirect_slashes=False,
+        # Nobody is told, and to find that out takes longer than to tell a route from another.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=_lifespan(personal, issuers, headers, letters=letters, send=send, retention=retention),
+    )
+    app.state.database = database
+    app.state.tokens = tokens
+    problems.install(app)
+    for router in routers():
+        app.include_router(router)
+    if docs:
+        reference.install(app)
+    app.openapi = openapi.document_of(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(
+    personal: PersonalTokens,
+    issuers: Issuers,
+    headers: AnswerHeaders,
+    *,
+    letters: Letters,
+    send: Send | None,
+    retention: timedelta,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+    """What is opened before the first request and closed after the last."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         passwords, outbox = Passwords(), Outbox(configured=send is not None)
+        database = app.state.database
         await database.open()
         _add_services(app, personal, passwords, outbox)
         maintenance = PeriodicMaintenance(Maintenance(database.fast, retention), app.state.revocations)
@@ -182,32 +222,7 @@ def _application(
         await issuers.close()
         await database.close()
 
-    app = FastAPI(
-        title="Donewell",
-        version=version("donewell"),
-        summary="A multi-user task API",
-        description=DESCRIPTION,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        openapi_tags=openapi.TAGS,
-        generate_unique_id_function=openapi.operation_id,
-        openapi_url="/openapi.json" if docs else None,
-        docs_url=None,
-        redoc_url=None,
-        form_limits={"max_fields": 20, "max_files": 0, "max_part_size": 16_384},
-        redirect_slashes=False,
-        # Nobody is told, and to find that out takes longer than to tell a route from another.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=lifespan,
-    )
-    app.state.database = database
-    app.state.tokens = tokens
-    problems.install(app)
-    for router in routers():
-        app.include_router(router)
-    if docs:
-        reference.install(app)
-    app.openapi = openapi.document_of(app)  # type: ignore[method-assign]
-    return app
+    return lifespan
 
 
 def _add_services(app: FastAPI, personal: PersonalTokens, passwords: Passwords, outbox: Outbox) -> None:

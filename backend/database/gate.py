@@ -102,6 +102,11 @@ def driver_error(error: DBAPIError) -> BaseException | None:
     return error.orig.__cause__ if error.orig else None
 
 
+def broken_constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint, or of the unique index, that a statement would have broken."""
+    return getattr(driver_error(error), "constraint_name", None)
+
+
 def _is_outage(error: BaseException | None) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _is_outage(driver_error(error))

@@ -10,7 +10,6 @@ from backend.database.session import Database
 from backend.domain.errors import Forbidden
 from backend.models.users import User
 from backend.services import audit
-from backend.services.forgiving import forgiving
 from backend.services.throttle import Throttle
 
 log = structlog.get_logger()
@@ -51,6 +50,5 @@ class CurrentPassword:
             await audit.record_refusal(self._database.fast, "password.refused", user_id, caller)
             log.info("password.refused", user_id=str(user_id))
             raise WrongPassword
-        async with forgiving():
-            await attempt.succeeded()
+        await attempt.succeeded()
         return user

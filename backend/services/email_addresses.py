@@ -3,20 +3,18 @@
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.principal import Caller, Principal
-from backend.database.gate import driver_error
 from backend.database.session import Database
 from backend.models.one_time_tokens import OneTimeToken
-from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, User
+from backend.models.users import User
 from backend.schemas.email_addresses import EmailChange
 from backend.services import audit
 from backend.services.current_password import CurrentPassword
 from backend.services.one_time_tokens import find, spend, withdraw_all
 from backend.services.outbox import Outbox
-from backend.services.sessions import EmailTaken
+from backend.services.sessions import one_account_an_address
 from backend.services.throttle import Throttle
 
 log = structlog.get_logger()
@@ -53,7 +51,7 @@ class EmailAddressService:
 
         Raises `LinkInvalid`, or `EmailTaken` if it has become somebody else's.
         """
-        try:
+        with one_account_an_address():
             async with self._database.begin() as session:
                 token, user = await find(session, text, ["verify_email", "change_email"])
                 changed = token.purpose == "change_email"
@@ -64,10 +62,6 @@ class EmailAddressService:
                 user.email_verified_at = datetime.now(UTC)
                 user.version += 1
                 audit.record(session, "email.changed" if changed else "email.verified", user.id, caller)
-        except IntegrityError as error:
-            if getattr(driver_error(error), "constraint_name", None) == ONE_ACCOUNT_AN_ADDRESS:
-                raise EmailTaken from error
-            raise
         log.info("email.changed" if changed else "email.verified", user_id=str(user.id))
 
     async def _change(self, session: AsyncSession, token: OneTimeToken, user: User, caller: Caller) -> None:

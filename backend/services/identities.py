@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from backend.auth.principal import Caller, ForeignSubject, Principal, TokenRevoked
 from backend.database.fast_lane import Statement
-from backend.database.gate import driver_error
+from backend.database.gate import broken_constraint
 from backend.database.session import Database
 from backend.models.identities import ONE_USER_AN_IDENTITY, Identity
 from backend.models.users import Revision, User
@@ -90,7 +90,7 @@ class Identities:
                 session.add(Identity(user_id=user.id, id=identity_id(who), issuer=who.issuer, subject=who.subject))
                 audit.record(session, "user.registered", user.id, caller, identity_id(who), issuer=who.issuer)
         except IntegrityError as error:
-            if getattr(driver_error(error), "constraint_name", None) != ONE_USER_AN_IDENTITY:
+            if broken_constraint(error) != ONE_USER_AN_IDENTITY:
                 raise
         else:
             log.info("user.registered", user_id=str(user.id))

@@ -4,6 +4,8 @@ This service opens its own transactions: what it must remember of a refusal has 
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
@@ -20,7 +22,7 @@ from backend.auth.password import Passwords
 from backend.auth.principal import Caller, Principal
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.fast_lane import Statement
-from backend.database.gate import driver_error
+from backend.database.gate import broken_constraint
 from backend.database.session import Database
 from backend.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from backend.domain.pagination import Page, Position
@@ -30,7 +32,6 @@ from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 from backend.services import audit
-from backend.services.forgiving import forgiving
 from backend.services.listing import Listing
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
@@ -123,8 +124,7 @@ class SessionService:
         async with self._throttle.turn(caller.address):
             await self._throttle.admit(caller.address)
             signed_in = await self._register(registration, caller)
-        async with forgiving():
-            await self._throttle.remember(registration.email, caller.address)
+        await self._throttle.remember(registration.email, caller.address)
         return signed_in
 
     async def sign_in(self, credentials: Credentials, caller: Caller) -> SignedIn:
@@ -144,14 +144,13 @@ class SessionService:
             await audit.record_refusal(self._database.fast, "session.refused", known, caller, code=refusal.code)
             log.info("session.refused", code=refusal.code)
             raise
-        async with forgiving():
-            await attempt.succeeded()
+        await attempt.succeeded()
         return signed_in
 
     async def _register(self, registration: Registration, caller: Caller) -> SignedIn:
         password_hash = await self._passwords.hash(registration.password, (registration.email, registration.name))
         user = User(id=uuid7(), email=registration.email, name=registration.name, password_hash=password_hash)
-        try:
+        with one_account_an_address():
             async with self._database.begin() as session:
                 session.add(user)
                 await session.flush()
@@ -159,10 +158,6 @@ class SessionService:
                 token = open_session(session, user.id, caller.device)
                 audit.record(session, "user.registered", user.id, caller, token.session_id)
                 await self._outbox.add(session, "verify_email", registration.email, caller)
-        except IntegrityError as error:
-            if getattr(driver_error(error), "constraint_name", None) == ONE_ACCOUNT_AN_ADDRESS:
-                raise EmailTaken from error
-            raise
         log.info("user.registered", user_id=str(user.id))
         return self._signed_in(user, token)
 
@@ -240,6 +235,17 @@ class SessionService:
     def _signed_in(self, user: User, token: RefreshToken) -> SignedIn:
         seen = UserRead.model_validate(user, from_attributes=True)
         return SignedIn(user=seen, **self._pair(token).model_dump())
+
+
+@contextmanager
+def one_account_an_address() -> Iterator[None]:
+    """Around a transaction that gives a user an address. Raises `EmailTaken` if somebody else has it."""
+    try:
+        yield
+    except IntegrityError as error:
+        if broken_constraint(error) == ONE_ACCOUNT_AN_ADDRESS:
+            raise EmailTaken from error
+        raise
 
 
 def open_session(session: AsyncSession, user_id: UUID, device: str | None) -> RefreshToken:

@@ -21,6 +21,7 @@ from backend.database.fast_lane import FastLane
 from backend.database.gate import Gate
 from backend.domain.errors import RateLimited, TooManyAttempts, TooManyRequests
 from backend.domain.throttling import Allowance, Change, account_of, network_of
+from backend.services.forgiving import forgiving
 
 if TYPE_CHECKING:
     from backend.services.counters import Counts, RedisBeforePostgres
@@ -79,8 +80,12 @@ class Attempt:
         self._forgiven = forgiven
 
     async def succeeded(self) -> None:
-        """Forgive the account its failures. The address keeps those of other accounts."""
-        await self._counts.count(self._forgiven)
+        """Forgive the account its failures. The address keeps those of other accounts.
+
+        Raises nothing: see `forgiving`.
+        """
+        async with forgiving():
+            await self._counts.count(self._forgiven)
 
 
 class Throttle:
@@ -159,9 +164,10 @@ class Throttle:
             raise RateLimited(await (await self._counts()).seconds_left(name))
 
     async def remember(self, account: str, address: str | None) -> None:
-        """The account was opened at the address, which is so known to it."""
+        """The account was opened at the address, which is so known to it. Raises nothing: see `forgiving`."""
         pair = self._hashed("pair", account_of(account), _network(address))
-        await (await self._counts()).count([Change(f"known:{pair}", KNOWN_FOR)])
+        async with forgiving():
+            await (await self._counts()).count([Change(f"known:{pair}", KNOWN_FOR)])
 
     async def close(self) -> None:
         """Give up the connections to Redis."""
