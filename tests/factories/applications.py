@@ -60,12 +60,17 @@ class _Log(TextIOBase):
 _LOG = _Log()
 
 
+def built(settings: Settings, *, embedded: bool = False) -> FastAPI:
+    """The application, not started, whose log goes where `running` says."""
+    with redirect_stderr(_LOG):
+        return create_app(settings, embedded=embedded)
+
+
 @asynccontextmanager
 async def running(settings: Settings, log: Path, *, embedded: bool = False) -> AsyncIterator[FastAPI]:
     """The application, started and later stopped, logging to a file."""
     with log.open("a", buffering=1) as stream, _LOG.into(stream):
-        with redirect_stderr(_LOG):
-            app = create_app(settings, embedded=embedded)
+        app = built(settings, embedded=embedded)
         async with LifespanManager(app):
             yield app
 

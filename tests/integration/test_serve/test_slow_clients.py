@@ -17,10 +17,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from backend.main import create_app
 from backend.serving import patience, protocol
 from backend.serving.patience import Stage
-from tests.factories.applications import settings_for
+from tests.factories.applications import built, settings_for
 from tests.factories.clients import client_for, sign_up
 from tests.factories.servers import SignalFree
 from tests.integration.test_api.answers import LOGIN, TASKS
@@ -78,7 +77,7 @@ async def server(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(patience, "IMPATIENCE", LIMITS | {Stage.IDLE: 0.2})
     monkeypatch.setattr(patience, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 20)
-    app = create_app(settings_for(database_url, cors_origins=PAGE))
+    app = built(settings_for(database_url, cors_origins=PAGE))
     config = uvicorn.Config(app, port=0, http=protocol.Protocol, ws="none", proxy_headers=False, log_config=None)
     server = SignalFree(config)
     serving = asyncio.create_task(server.serve())
