@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.database.fast_lane import Lane, Row, Statement
 from backend.domain import recurrence, reminders
 from backend.domain.due import Due
 from backend.domain.errors import Conflict
@@ -52,7 +52,7 @@ class SeriesOver(Conflict):
 class OccurrenceService:
     """The occurrences of one owner's recurring tasks."""
 
-    def __init__(self, lane: FastLane, owner: UUID) -> None:
+    def __init__(self, lane: Lane, owner: UUID) -> None:
         self._lane = lane
         self._owner = owner
 
@@ -63,9 +63,9 @@ class OccurrenceService:
             await self._state(task_id, None)
         return page
 
-    async def complete(self, task_id: UUID, expected: Expected, seen: date | None = None) -> Row:
-        """The task, due the next time, or completed if there is none. `seen` is the due date that the client saw: what
-        was completed already is not completed again.
+    async def complete(self, task_id: UUID, expected: Expected, seen: date | None = None) -> tuple[Row, bool]:
+        """The task, due the next time, or completed if there is none; and whether this call completed it. `seen` is the
+        due date that the client saw: what was completed already is not completed again.
 
         What was completed of its subtasks is open again. What does not recur, or is completed, stays as it is. Raises
         `TaskNotFound`, `PreconditionFailed`, or `OtherOccurrence`.
@@ -73,17 +73,16 @@ class OccurrenceService:
         for _ in range(ATTEMPTS):
             state = await self._state(task_id, expected)
             if state["recurrence_rule"] is None or state["completed"]:
-                return _task_of(state)
+                return _task_of(state), False
             if seen is not None and seen != state["due_date"]:
                 if not await self._was_completed(task_id, seen):
                     raise OtherOccurrence
-                return _task_of(state)
+                return _task_of(state), False
             following = _next(state, skip=False)
             row = await self._step(sql.LAST if following is None else sql.COMPLETE, state, following)
             if row is not None:
-                log.info("task.completed", task_id=str(task_id), fields=["completed"])
-                return row
-        return await self._task(task_id)
+                return row, True
+        return await self._task(task_id), False
 
     async def skip(self, task_id: UUID, expected: Expected) -> Row:
         """The task, due the next time; nothing is recorded. Raises `TaskNotFound`, `PreconditionFailed`,

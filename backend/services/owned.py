@@ -47,8 +47,8 @@ is one. Of two that change the same version at once, the second finds that out o
 
 _LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
 _LOCK = Statement(_LOCK_OWNER)
-_PLACE = ("project_id", "parent_id", "position")
-
+_SEEN = ("project_id", "parent_id", "position", "due_date", "recurrence_rule")
+"""What the function `lock` gives of a row: upon this rests what is written next."""
 
 LONG = 30.0
 """Seconds that a write of any number of tasks may take: 20,000 take two, on a slow machine."""
@@ -83,9 +83,9 @@ class OwnedTable:
         self.insert = lru_cache(maxsize=1_000)(self._insert)
         self.change = lru_cache(maxsize=1_000)(self._change)
         self.get = Statement(select(*self.read).where(*self._live()))
-        places = [columns[name] for name in _PLACE if name in columns]
+        seen = [columns[name] for name in _SEEN if name in columns]
         # Both rows are locked, the owner's first: what others have changed until then is read as it is now.
-        self.lock = Statement(_LOCK_OWNER.add_columns(*places).where(*self._live(), self._expected()))
+        self.lock = Statement(_LOCK_OWNER.add_columns(*seen).where(*self._live(), self._expected()))
         self.find = Statement(
             select(*self.read, columns.deleted_at.is_not(None).label("trashed")).where(
                 columns.user_id == OWNER, columns.id == self._id
@@ -254,7 +254,7 @@ class OwnedRows:
     async def lock(self, row_id: UUID, expected: Expected) -> Row:
         """What the function `lock` does, in whose place this is the first statement of a transaction.
 
-        Gives the owner's revision and where the row stands. Raises as `change` does.
+        Gives the owner's revision, and of the row where it stands and when it is due. Raises as `change` does.
         """
         locked = await self.write(self._table.lock, row_id, expected, {})
         if locked is None:

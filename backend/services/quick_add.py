@@ -11,7 +11,7 @@ from pydantic import MISSING, ValidationError
 from sqlalchemy import Text, bindparam, cast, exists, func, select
 
 from backend.auth.principal import TokenInvalid
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.database.fast_lane import FastLane, Row, Statement, Transaction
 from backend.domain.errors import Fault, InvalidInput
 from backend.domain.quick_add import QuickTask, project_in, quick_add
 from backend.models.base import metadata
@@ -20,6 +20,7 @@ from backend.schemas.tasks import TaskCreate
 from backend.services.owned import OWNER
 from backend.services.tasks import TaskService
 
+_REVISIONS = metadata.tables["revisions"].c
 _USERS = metadata.tables["users"].c
 _T = metadata.tables["tasks"].c
 _P = metadata.tables["projects"].c
@@ -32,11 +33,13 @@ _NAMED = (
 )
 _MADE = exists(select(1).where(_T.user_id == OWNER, _T.id == bindparam("id", type_=_T.id.type)))
 WHERE = Statement(
-    select(_USERS.time_zone, func.array(_NAMED.scalar_subquery()).label("projects"), _MADE.label("made")).where(
-        _USERS.id == OWNER
-    )
+    select(_USERS.time_zone, func.array(_NAMED.scalar_subquery()).label("projects"), _MADE.label("made"))
+    .where(_USERS.id == OWNER, _REVISIONS.user_id == OWNER)
+    .with_for_update(of=_REVISIONS.user_id.table, key_share=True)
 )
-"""Where the writer is, which of their projects have the name, and whether the task is there already."""
+"""Where the writer is, which of their projects have the name, and whether the task is there already. What the sentence
+rests on stays, since nobody else writes the owner's rows until the transaction ends.
+"""
 
 
 class QuickAddService:
@@ -52,22 +55,28 @@ class QuickAddService:
 
         Raises `InvalidInput` for what cannot be a task or names no project, or as creating a task does.
         """
+        async with self._lane.transaction() as transaction:
+            row, created, answer = await self._add_in(transaction, asked)
+        if row is not None and created:
+            self._tasks.tell_created(row)
+        return {"task": row and dict(row), **answer}, created
+
+    async def _add_in(self, transaction: Transaction, asked: QuickAdd) -> tuple[Row | None, bool, Mapping[str, Any]]:
         task_id = None if asked.id is MISSING else asked.id
         # No project is called nothing, and no task has this id.
         values = {"owner": self._owner, "project": project_in(asked.text) or "", "id": task_id or UUID(int=0)}
-        row = await self._lane.fetch_one(WHERE, values)
-        if row is None:
+        found = await transaction.fetch_one(WHERE, values)
+        if found is None:
             raise TokenInvalid
-        read = quick_add(asked.text, datetime.now(UTC).astimezone(ZoneInfo(row["time_zone"])))
-        task = _task(read, _only(row["projects"]) if read.project is not None else None)
+        read = quick_add(asked.text, datetime.now(UTC).astimezone(ZoneInfo(found["time_zone"])))
+        task = _task(read, _only(found["projects"]) if read.project is not None else None)
         answer = {"said": _said(task), "taken": [asdict(words) for words in read.taken]}
         if asked.dry_run:
-            return {"task": None, **answer}, False
+            return None, False, answer
         if task_id is not None:
             # Of a task that is there nothing is changed: its labels need not be looked up.
-            task = task.model_copy(update={"id": task_id, **({"labels": []} if row["made"] else {})})
-        made, created = await self._tasks.create(task)
-        return {"task": dict(made), **answer}, created
+            task = task.model_copy(update={"id": task_id, **({"labels": []} if found["made"] else {})})
+        return *await self._tasks.create_in(transaction, task), answer
 
 
 def _only(projects: Sequence[str]) -> UUID:

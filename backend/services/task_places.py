@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, exists, func, select
 
-from backend.database.fast_lane import FastLane, Statement
+from backend.database.fast_lane import Lane, Statement
 from backend.domain.errors import Fault, InvalidInput
 from backend.models.base import metadata
 from backend.services.move_statements import DEEPEST
@@ -28,7 +28,7 @@ _PLACE = Statement(
 )
 
 
-async def explain(lane: FastLane, owner: UUID, fields: Mapping[str, Any]) -> None:
+async def explain(lane: Lane, owner: UUID, fields: Mapping[str, Any]) -> None:
     """Raises `InvalidInput` naming what of `project_id` and `parent_id` cannot be, if anything."""
     project, parent = fields.get("project_id"), fields.get("parent_id")
     if project is None and parent is None:

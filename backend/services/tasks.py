@@ -1,6 +1,7 @@
 """Tasks: the rules, for one owner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from backend.auth.principal import TokenInvalid
-from backend.database.fast_lane import FastLane, Row
+from backend.database.fast_lane import FastLane, Lane, Row, Transaction
 from backend.domain import recurrence
 from backend.domain.errors import Fault, InvalidInput
 from backend.domain.pagination import Page, Position
@@ -21,7 +22,7 @@ from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.finding import Finder
 from backend.services.labels import ensure
 from backend.services.occurrences import OccurrenceService
-from backend.services.owned import OwnedRows, named_new
+from backend.services.owned import OwnedRows, lock, named_new
 from backend.services.task_places import explain
 from backend.services.task_table import TASKS
 
@@ -35,6 +36,12 @@ _REFUSED = {
 }
 """What the database refuses, by the constraint, and what a client is told."""
 
+_COMPLETE = TASKS.complete(frozenset({"completed"}))
+_COMPLETED = named_new({"completed": True})
+
+_RESTING = {"project_id", "parent_id", "labels", "recurrence"}
+"""Fields that rest on what is there: it must stay as it is read until the task is written."""
+
 
 class TaskService:
     """One owner's tasks."""
@@ -43,7 +50,6 @@ class TaskService:
         self._lane = lane
         self._owner = owner
         self._tasks = OwnedRows(TASKS, lane, owner)
-        self._occurrences = OccurrenceService(lane, owner)
 
     async def list(self, limit: int, after: Position | None, equal: Mapping[str, Any]) -> Page:
         """A page of the tasks, newest first."""
@@ -61,24 +67,38 @@ class TaskService:
 
     async def create(self, task: TaskCreate) -> tuple[Row, bool]:
         """The task, and whether this call made it. Raises `IdInTrash`, or `InvalidInput` where it cannot stand."""
+        if not task.model_fields_set & _RESTING - {"recurrence"}:
+            row, created = await self._insert(self._lane, task)
+        else:
+            async with self._lane.transaction() as transaction:
+                await lock(transaction, self._owner)
+                row, created = await self.create_in(transaction, task)
+        if created:
+            self.tell_created(row)
+        return row, created
+
+    async def create_in(self, transaction: Transaction, task: TaskCreate) -> tuple[Row, bool]:
+        """What `create` does, in a transaction that has locked the owner's revision, and whose caller tells of it."""
+        labels = await ensure(transaction, self._owner, task.labels)
+        return await self._insert(transaction, task.model_copy(update={"labels": labels}))
+
+    def tell_created(self, row: Row) -> None:
+        """Once it is committed."""
+        log.info("task.created", task_id=str(row["id"]))
+
+    async def _insert(self, lane: Lane, task: TaskCreate) -> tuple[Row, bool]:
         fields = task.model_dump(exclude_unset=True)
         task_id = fields.pop("id", None) or uuid7()
         fields = {name: value for name, value in fields.items() if value is not None}
         if task.recurrence is not None:
             del fields["recurrence"]
             fields |= _recurring(task.recurrence.model_dump(), task.due_date)
-        if "labels" in fields:
-            fields["labels"] = await ensure(self._lane, self._owner, fields["labels"])
         try:
-            row, created = await self._tasks.insert(task_id, fields)
-        except asyncpg.CheckViolationError as error:
-            raise _refusal(error) from error
+            with _refusing():
+                return await OwnedRows(TASKS, lane, self._owner).insert(task_id, fields)
         except TokenInvalid:
-            await explain(self._lane, self._owner, fields)
+            await explain(lane, self._owner, fields)
             raise
-        if created:
-            log.info("task.created", task_id=str(row["id"]))
-        return row, created
 
     async def change(self, task_id: UUID, changes: TaskChanges, expected: Expected) -> Row:
         """The task after the change. Raises `TaskNotFound`, `PreconditionFailed`, or `InvalidInput`.
@@ -86,60 +106,78 @@ class TaskService:
         What completes it completes its open subtasks too; opening it again opens none.
         """
         fields = changes.model_dump()
-        if "recurrence" in fields:
-            fields |= await self._recurring(task_id, fields.pop("recurrence"), fields)
-        if "labels" in fields:
-            fields["labels"] = await ensure(self._lane, self._owner, fields["labels"])
-        if fields.get("completed") is True:
-            return await self._complete(task_id, fields, expected)
-        try:
-            row, changed = await self._tasks.change(task_id, fields, expected)
-        except asyncpg.CheckViolationError as error:
-            raise _refusal(error) from error
-        if changed:
-            log.info("task.updated", task_id=str(task_id), fields=sorted(fields))
+        completes = fields.get("completed") is True
+        if completes and len(fields) == 1:
+            return await self.complete(task_id, expected)
+        with _refusing():
+            if completes or fields.keys() & _RESTING:
+                async with self._lane.transaction() as transaction:
+                    row, told = await self._change_in(transaction, task_id, fields, expected)
+            else:
+                row, changed = await self._tasks.change(task_id, fields, expected)
+                told = "task.updated" if changed else None
+        if told is not None:
+            log.info(told, task_id=str(task_id), fields=sorted(fields))
         return row
 
     async def complete(self, task_id: UUID, expected: Expected, seen: date | None = None) -> Row:
         """The task, completed with its open subtasks; one that recurs is due the next time. Raises as `change` does,
         or `OtherOccurrence` when it is due on another day than was seen.
         """
-        return await self._complete(task_id, {"completed": True}, expected, seen)
-
-    async def _complete(
-        self, task_id: UUID, fields: Mapping[str, Any], expected: Expected, seen: date | None = None
-    ) -> Row:
-        try:
-            row = await self._tasks.write(TASKS.complete(frozenset(fields)), task_id, expected, named_new(fields))
-        except asyncpg.CheckViolationError as error:
-            raise _refusal(error) from error
-        if row is not None:
-            # Both are the instant of the one statement that completed it.
-            completed_now = row["completed_at"] == row["updated_at"]
-            log.info("task.completed" if completed_now else "task.updated", task_id=str(task_id), fields=sorted(fields))
-            return row
-        others = {name: value for name, value in fields.items() if name != "completed"}
-        if others:
-            changed, _ = await self._tasks.change(task_id, others, expected)
-            expected = None if expected is None else (changed["version"],)
-        return await self._occurrences.complete(task_id, expected, seen)
+        row, completed = await self._complete(self._lane, task_id, expected, seen)
+        if completed:
+            log.info("task.completed", task_id=str(task_id), fields=["completed"])
+        return row
 
     async def trash(self, task_id: UUID, expected: Expected) -> None:
         """Put the task into the trash, with its subtasks. Raises `TaskNotFound` or `PreconditionFailed`."""
         await self._tasks.trash(task_id, expected)
         log.info("task.deleted", task_id=str(task_id))
 
-    async def _recurring(
-        self, task_id: UUID, recurring: Mapping[str, Any] | None, fields: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        if recurring is None:
-            return {"recurrence_rule": None, "recurrence_anchor": None, "recurrence_start": None}
-        due = fields["due_date"] if "due_date" in fields else (await self.get(task_id))["due_date"]
-        return _recurring(recurring, due)
+    async def _change_in(
+        self, transaction: Transaction, task_id: UUID, fields: Mapping[str, Any], expected: Expected
+    ) -> tuple[Row, str | None]:
+        """The task after the change, and what to tell once that is committed."""
+        tasks = OwnedRows(TASKS, transaction, self._owner)
+        current = await tasks.lock(task_id, expected)
+        new = dict(fields)
+        if "labels" in new:
+            new["labels"] = await ensure(transaction, self._owner, new["labels"])
+        if "recurrence" in new:
+            new |= _recurring(new.pop("recurrence"), new.get("due_date", current["due_date"]))
+        if new.get("completed") is not True:
+            row, changed = await tasks.change(task_id, new, expected)
+            return row, "task.updated" if changed else None
+        if current["recurrence_rule"] is not None or "recurrence_rule" in new:
+            # First what else is new: it may be that the task recurs, or that it does no longer.
+            return await self._complete_in(
+                transaction,
+                await tasks.change(task_id, {name: value for name, value in new.items() if name != "completed"}),
+            )
+        done = await tasks.write(TASKS.complete(frozenset(new)), task_id, expected, named_new(new))
+        if done is None:
+            return await tasks.get(task_id), None
+        # Both are the instant of the one statement that completed it.
+        return done, "task.completed" if done["completed_at"] == done["updated_at"] else "task.updated"
+
+    async def _complete_in(self, transaction: Transaction, changed: tuple[Row, bool]) -> tuple[Row, str | None]:
+        row, told = changed[0], "task.updated" if changed[1] else None
+        done, completed = await self._complete(transaction, row["id"], None)
+        return done, "task.completed" if completed else told
+
+    async def _complete(
+        self, lane: Lane, task_id: UUID, expected: Expected, seen: date | None = None
+    ) -> tuple[Row, bool]:
+        once = await OwnedRows(TASKS, lane, self._owner).write(_COMPLETE, task_id, expected, _COMPLETED)
+        if once is not None:
+            return once, True
+        return await OccurrenceService(lane, self._owner).complete(task_id, expected, seen)
 
 
-def _recurring(recurring: Mapping[str, Any], due: date | None) -> Mapping[str, Any]:
+def _recurring(recurring: Mapping[str, Any] | None, due: date | None) -> Mapping[str, Any]:
     """What is stored of a recurrence: the series begins on the day on which the task is due."""
+    if recurring is None:
+        return {"recurrence_rule": None, "recurrence_anchor": None, "recurrence_start": None}
     if due is None:
         raise InvalidInput([_REFUSED["tasks_recurrence_check"]])
     try:
@@ -154,6 +192,13 @@ def _recurring(recurring: Mapping[str, Any], due: date | None) -> Mapping[str, A
     }
 
 
-def _refusal(error: asyncpg.CheckViolationError) -> InvalidInput | asyncpg.CheckViolationError:
-    fault = _REFUSED.get(error.as_dict().get("constraint_name", ""))
-    return error if fault is None else InvalidInput([fault])
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the database refuses is told as a fault of the field."""
+    try:
+        yield
+    except asyncpg.CheckViolationError as error:
+        fault = _REFUSED.get(error.as_dict().get("constraint_name", ""))
+        if fault is None:
+            raise
+        raise InvalidInput([fault]) from error
