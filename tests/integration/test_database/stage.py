@@ -68,11 +68,11 @@ class Stage:
             yield app, await sign_up(app, client)
 
     @asynccontextmanager
-    async def holding(self, lock: str, *arguments: Any) -> AsyncIterator[None]:
-        """Whatever the statement locks stays locked for everyone else until the block ends."""
+    async def holding(self, lock: str, *arguments: Any) -> AsyncIterator[Connection]:
+        """Whatever the statement locks stays locked for all others until the block ends, which commits."""
         async with connected(self.url) as connection, connection.transaction():
             await connection.execute(lock, *arguments)
-            yield
+            yield connection
 
     async def blocked(self, number: int) -> None:
         """Return once so many backends wait for a lock."""
