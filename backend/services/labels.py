@@ -144,12 +144,12 @@ def _in_tasks(labels: ColumnElement[Any]) -> Along:
 
     def along(revision: CTE, written: CTE) -> Sequence[CTE]:
         carries = _T.labels.contains(array([_name_of("id")]))
-        # Said twice, as the trash has an index of its own.
-        live = and_(_T.deleted_at.is_(None), array([_T.user_id]).contains(array([OWNER])), carries)
-        anywhere = or_(live, and_(_T.deleted_at.is_not(None), carries))
+        # Whose they are is said as each of two indexes has it: of what carries the label, and of the trash.
+        live = and_(array([_T.user_id]).contains(array([OWNER])), _T.deleted_at.is_(None), carries)
+        anywhere = or_(live, and_(_T.user_id == OWNER, _T.deleted_at.is_not(None), carries))
         changed = {"labels": labels, "revision": revision.c.revision, "updated_at": func.now()}
         there = exists(select(1).select_from(written))
-        return [update(_T.id.table).where(_T.user_id == OWNER, anywhere, there).values(changed).cte("in_tasks")]
+        return [update(_T.id.table).where(anywhere, there).values(changed).cte("in_tasks")]
 
     return along
 

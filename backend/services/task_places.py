@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, func, select
 
 from backend.database.fast_lane import Lane, Statement
 from backend.domain.errors import Fault, InvalidInput
@@ -17,12 +17,14 @@ _T = metadata.tables["tasks"].c
 _P = metadata.tables["projects"].c
 _PROJECT = bindparam("project_id", type_=_P.id.type)
 _PARENT = bindparam("parent_id", type_=_T.id.type)
-_PARENTS = select(_T.project_id).where(_T.user_id == OWNER, _T.id == _PARENT, _T.deleted_at.is_(None))
+# What is asked for are columns that only the tables have: to look in an index alone may be to read all of the owner's.
+_PROJECTS = select(_P.revision).where(_P.user_id == OWNER, _P.id == _PROJECT, _P.deleted_at.is_(None))
+_PARENTS = select(_T.revision).where(_T.user_id == OWNER, _T.id == _PARENT, _T.deleted_at.is_(None))
 _PLACE = Statement(
     select(
-        exists(select(1).where(_P.user_id == OWNER, _P.id == _PROJECT, _P.deleted_at.is_(None))).label("project"),
-        exists(_PARENTS).label("parent"),
-        _PARENTS.scalar_subquery().is_not_distinct_from(_PROJECT).label("together"),
+        _PROJECTS.scalar_subquery().is_not(None).label("project"),
+        _PARENTS.scalar_subquery().is_not(None).label("parent"),
+        _PARENTS.with_only_columns(_T.project_id).scalar_subquery().is_not_distinct_from(_PROJECT).label("together"),
         func.coalesce(depth_of(_PARENT), 0).label("depth"),
     )
 )

@@ -130,10 +130,11 @@ def subtasks_of(task: ColumnElement[Any]) -> CTE:
 
 def depth_of(task: ColumnElement[Any]) -> ColumnElement[int]:
     """In how many tasks a task stands, itself counted."""
-    up = select(_T.parent_id, literal(1).label("depth")).where(_T.user_id == OWNER, _T.id == task)
+    # With a column that only the table has: an index of parents alone would be read from the owner's first on.
+    up = select(_T.parent_id, _T.revision, literal(1).label("depth")).where(_T.user_id == OWNER, _T.id == task)
     found = up.cte("ancestors", recursive=True)
     parent = metadata.tables["tasks"].alias("parent")
-    further = select(parent.c.parent_id, found.c.depth + 1).where(
+    further = select(parent.c.parent_id, parent.c.revision, found.c.depth + 1).where(
         parent.c.user_id == OWNER, parent.c.id == found.c.parent_id, found.c.depth <= DEEPEST
     )
     return select(func.max(found.union_all(further).c.depth)).scalar_subquery()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
     update,
@@ -151,10 +152,10 @@ def _restored(table: Table, revision: CTE, references: dict[str, Table]) -> CTE:
     values: dict[str, Any] = {
         name: case((_there(target, table.c[name]), table.c[name]), else_=null()) for name, target in references.items()
     }
-    homeless = [table.c[name].is_not(None) & ~_there(target, table.c[name]) for name, target in references.items()]
-    values["position"] = case(
-        *((missing, at_the_end(revision.c.revision)) for missing in homeless), else_=table.c.position
-    )
+    lost = (table.c[name].is_not(None) & ~_there(target, table.c[name]) for name, target in references.items())
+    # What stands in another keeps its place there, whatever that one stands in.
+    alone = ~_there(table, table.c.parent_id)
+    values["position"] = case((alone & or_(*lost), at_the_end(revision.c.revision)), else_=table.c.position)
     return (
         update(table)
         .where(_batch(table), revision.c.revision.is_not(None))

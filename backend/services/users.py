@@ -34,7 +34,8 @@ def _due_elsewhere() -> Update:
     )
 
 
-_DUE_ELSEWHERE = _due_elsewhere()
+DUE_ELSEWHERE = _due_elsewhere()
+"""Writes, in a time zone that is new, all that is due in it."""
 
 
 class UserService:
@@ -58,7 +59,7 @@ class UserService:
             await self._session.flush()
             await self._session.refresh(user, ["updated_at"])
             if "time_zone" in different:
-                await self._session.exec(_DUE_ELSEWHERE, params={"owner": self._owner})
+                await self._session.exec(DUE_ELSEWHERE, params={"owner": self._owner})
             self._once_committed(lambda: log.info("user.updated", fields=sorted(different)))
         return as_seen(user)
 

@@ -254,7 +254,13 @@ WallTime = Annotated[
 ]
 """A time of day, `HH:MM` or `HH:MM:SS`."""
 
-Reminder = Annotated[str, Field(max_length=40), AfterValidator(reminder)]
+_REMINDER_FORMS: JsonSchemaValue = {
+    "anyOf": [
+        {"type": "string", "format": "date-time", "maxLength": 40},
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
+    ]
+}
+Reminder = Annotated[str, Field(max_length=40), AfterValidator(reminder), WithJsonSchema(_REMINDER_FORMS)]
 """An instant, or a duration before the due time."""
 
 AllDifferent = AfterValidator(all_different)

@@ -43,6 +43,9 @@ max-examples = 30
 expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "429"]
 
 [warnings]
+# Not when many well-formed requests are refused: each refusal is looked at (`filter_failure`), and what is never
+# accepted is told below.
+display = ["missing_auth", "missing_test_data", "missing_deserializer", "unused_openapi_auth", "unsupported_regex"]
 fail-on = true
 
 [[operations]]
@@ -51,8 +54,8 @@ include-name = {with_password}
 enabled = false
 
 [[operations]]
-# Never tried with a token that was mailed.
-include-name = {with_link}
+# The tool has not what they take.
+include-name = {out_of_reach}
 warnings = false
 
 [cache]
@@ -124,7 +127,7 @@ async def test_no_fault_is_found_by_a_tool_that_reads_the_document(
             hooks=json.dumps(schemathesis_hooks.__file__),
             people=json.dumps(str(people)),
             with_password=json.dumps(schemathesis_hooks.WITH_PASSWORD),
-            with_link=json.dumps(schemathesis_hooks.WITH_LINK),
+            out_of_reach=json.dumps(schemathesis_hooks.OUT_OF_REACH),
         )
         (tmp_path / "schemathesis.toml").write_text(config)
 
@@ -142,4 +145,6 @@ async def test_no_fault_is_found_by_a_tool_that_reads_the_document(
         for name, phases in report["valid_rates"].items()
         if not any(counts["accepted"] for counts in phases.values())
     ]
-    assert set(never_accepted) == set(schemathesis_hooks.WITH_LINK), "a tool that is only ever refused proves nothing"
+    assert set(never_accepted) == set(schemathesis_hooks.OUT_OF_REACH), (
+        "a tool that is only ever refused proves nothing"
+    )

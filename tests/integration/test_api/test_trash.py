@@ -106,3 +106,40 @@ async def test_only_what_was_deleted_itself_is_in_the_trash(owner: Client, stran
         problem(await owner.post(f"{TRASH}/{nothing}/restore"), 404, "trashed_not_found")
         problem(await owner.delete(f"{TRASH}/{nothing}"), 404, "trashed_not_found")
     assert len(answered(await stranger.get(TRASH))) == 1
+
+
+async def test_what_has_lost_its_project_comes_back_beside_whatever_has_its_place(owner: Client) -> None:
+    project = answered(await owner.post("/api/v1/users/me/projects", json={"name": "Garden"}), 201)
+    deleted = await make(owner, "deleted", project_id=project["id"])
+    await make(owner, "child", parent_id=deleted["id"])
+    # To the front, until it has the key that was given in the project: the list will be the same.
+    first = await make(owner, "first")
+    while first["position"] > deleted["position"]:
+        moved = await make(owner, "moved")
+        first = answered(await owner.post(f"{TASKS}/{moved['id']}/move", json={"before": first["id"]}))
+    assert first["position"] == deleted["position"]
+    await delete(owner, deleted)
+    assert (await owner.delete(f"/api/v1/users/me/projects/{project['id']}")).status_code == 204
+
+    assert (await owner.delete(f"{TRASH}/{project['id']}")).status_code == 204
+    answered(await owner.post(f"{TRASH}/{deleted['id']}/restore"))
+
+    tasks = answered(await owner.get(TASKS))
+    assert {"deleted", "child", "first", "moved"} == {task["title"] for task in tasks}
+    assert {task["project_id"] for task in tasks} == {None}
+    places = [(task["parent_id"], task["position"]) for task in tasks]
+    assert len(set(places)) == len(places)
+
+
+async def test_what_is_restored_after_its_project_has_a_place_for_each(owner: Client) -> None:
+    project = answered(await owner.post("/api/v1/users/me/projects", json={"name": "Garden"}), 201)
+    parent = await make(owner, "parent", project_id=project["id"])
+    children = [await make(owner, title, parent_id=parent["id"]) for title in ("first", "second")]
+    await delete(owner, parent)
+    assert (await owner.delete(f"/api/v1/users/me/projects/{project['id']}")).status_code == 204
+
+    answered(await owner.post(f"{TRASH}/{parent['id']}/restore"))
+
+    restored = {task["title"]: task for task in answered(await owner.get(TASKS))}
+    assert [restored[child["title"]]["position"] for child in children] == [child["position"] for child in children]
+    assert {task["project_id"] for task in restored.values()} == {None}

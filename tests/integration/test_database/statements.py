@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from backend.schemas.tasks import TaskChanges
 from tests.factories.clients import PASSWORD
 from tests.integration.test_architecture.operations import a_file
-from tests.integration.test_database.crowd import SMALL_PROJECT, Member, Places
+from tests.integration.test_database.crowd import SMALL_PROJECT, TRASHED_TASK, Member, Places
 
 HERE = "tests/integration/test_database/statements.py"
 
@@ -90,6 +90,12 @@ MAILING = {
 }
 """What the sender of mail asks for a link to reset a password, outside of any request."""
 
+ELSEWHERE = {
+    "update tasks, update revisions: revisions_pkey, tasks_due_idx, tasks_trash_idx",
+    "select users: users_pkey",
+}
+"""What a profile's new time zone does to all that is due in it."""
+
 MAINTAINING = {
     "delete task_occurrences: task_occurrences_pkey, task_occurrences_trash_idx",
     "delete tasks: tasks_pkey, tasks_trash_idx",
@@ -99,7 +105,9 @@ MAINTAINING = {
     "delete sessions: sessions_pkey",
     "delete one_time_tokens: one_time_tokens_pkey",
     "delete task_occurrences: task_occurrences_user_id_task_id_idx",
+    "update tasks: tasks_place_key",
     "update tasks: tasks_user_id_parent_id_idx",
+    "update projects: projects_user_id_parent_id_position_key",
 }
 """What maintenance asks, table by table, and what goes with a task or loses it."""
 
@@ -131,26 +139,37 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
     },
     "quick_add": {
-        "select users, select projects, select tasks: projects_name_idx, tasks_pkey, users_pkey",
-        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
+        "lock projects, lock tasks, lock users, lock revisions: projects_name_idx, revisions_pkey, tasks_pkey, users_pkey",
         "lock revisions: revisions_pkey",
-        TASK_READ,
-        ZONE,
-    },
-    "put_task": {
-        "lock revisions: revisions_pkey",
+        "lock users: users_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+    },
+    "put_task": {
+        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
+        "lock revisions: revisions_pkey",
+        "lock tasks: tasks_pkey",
+        "lock users: users_pkey",
+        "select tasks, select users: tasks_pkey, users_pkey",
+        "select tasks: tasks_pkey",
+        "select users: users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+        "update revisions, update tasks, insert task_occurrences: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "update_task": {
+        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",
+        "lock tasks: tasks_pkey",
+        "lock users: users_pkey",
+        "select tasks, select users: tasks_pkey, users_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+        "update revisions, update tasks, insert task_occurrences: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
@@ -489,7 +508,7 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
         Variant(201, lambda member: {"json": {"title": "Below", "parent_id": str(member.places.task_id)}}),
         Variant(400, lambda _: {"json": {"title": "Nowhere", "parent_id": str(uuid7())}}),
         Variant(400, lambda _: {"json": {"title": "Nowhere", "project_id": str(uuid7())}}),
-        Variant(409, lambda member: {"json": {"title": "Again", "id": str(member.places.trashed_id)}}),
+        Variant(409, lambda _: {"json": {"title": "Again", "id": str(TRASHED_TASK)}}),
     ],
     "quick_add": [
         Variant(201, lambda _: {"json": {"text": "Feed the cat tomorrow @pets", "id": str(uuid7())}}),

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from backend.database.migrate import APPLIED
 from backend.services.access_tokens import FIND, USE_NOTED_AFTER
@@ -19,6 +20,7 @@ from backend.services.mail_sender import MailSender
 from backend.services.maintenance import OVER_KEPT_FOR, walks
 from backend.services.outbox import Outbox
 from backend.services.revocations import PURGE, RECENT, RETENTION
+from backend.services.users import DUE_ELSEWHERE
 from tests.factories.plans import Plan, explained, explaining
 from tests.factories.queries import CountQueries
 from tests.integration.test_architecture.operations import APP, OPERATIONS, Operation, ids_of, request_of
@@ -26,6 +28,7 @@ from tests.integration.test_database.crowd import MODES, OWNERS, Crowd, Member, 
 from tests.integration.test_database.stage import LIMIT, TASKS, connected
 from tests.integration.test_database.statements import (
     BESIDES,
+    ELSEWHERE,
     HERE,
     LEAVING,
     MAILING,
@@ -50,6 +53,8 @@ ONE_ROW = {"alembic_version"}
 
 LOGGED = 2_500
 """Bytes of write-ahead log that a create may add, besides those of pages that are logged in full."""
+
+DUE = "UPDATE tasks SET due_date = '2027-03-01' WHERE user_id = :owner"
 
 SMALL = """
     SELECT relname FROM pg_class
@@ -166,6 +171,19 @@ async def test_an_index_serves_the_sender_of_mail(crowd: Crowd, mode: str) -> No
 
 
 @pytest.mark.parametrize("mode", MODES)
+async def test_an_index_serves_a_change_of_time_zone(crowd: Crowd, mode: str) -> None:
+    async with crowd.applications[mode].state.database.begin() as session:
+        somebody = await session.scalar(text("SELECT user_id FROM tasks WHERE due_date IS NULL LIMIT 1"))
+        await session.exec(text(DUE), params={"owner": somebody})
+        with explained() as plans:
+            await session.exec(DUE_ELSEWHERE, params={"owner": somebody})
+
+    assert {plan.summary() for plan in plans} == ELSEWHERE
+    for plan in plans:
+        assert_served(plan)
+
+
+@pytest.mark.parametrize("mode", MODES)
 async def test_an_index_serves_maintenance(crowd: Crowd, mode: str) -> None:
     fast = crowd.applications[mode].state.database.fast
     async with crowd.member(mode, "few open") as member:
@@ -213,7 +231,7 @@ async def test_every_index_that_holds_no_rule_serves_a_statement(crowd: Crowd) -
 
     used = {
         name
-        for does in (*STATEMENTS.values(), BESIDES, MAILING, MAINTAINING)
+        for does in (*STATEMENTS.values(), BESIDES, ELSEWHERE, MAILING, MAINTAINING)
         for one in does
         for name in one.partition(": ")[2].split(", ")
     }

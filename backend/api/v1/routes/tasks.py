@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +21,16 @@ from backend.services.tasks import TaskService
 
 Tasks = Annotated[TaskService, Depends(owned(TaskService))]
 _CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
+
+
+class _TaskId(StringConvertor):
+    """Not what else there is at `/tasks/…`: of those paths, only their own routes say which methods they take."""
+
+    regex = "(?!(?:quick|export)$)[^/]+"
+
+
+register_url_convertor("task_id", _TaskId())
+_TASK = "/{task_id:task_id}"
 
 tasks = APIRouter(prefix="/tasks", dependencies=[Depends(scoped("tasks"))])
 
@@ -45,14 +56,14 @@ async def create_task(request: Request, tasks: Tasks, body: TaskCreate) -> Respo
     return one(task, status=201 if created else 200, location=f"{path_of(request)}/{task['id']}")
 
 
-@tasks.get("/{task_id}", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound))
+@tasks.get(_TASK, response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound))
 async def get_task(tasks: Tasks, task_id: PathId, known: IfNoneMatch = None) -> Response:
     """Read a task."""
     return one_unless_known(await tasks.get(task_id), known)
 
 
-@tasks.put("/{task_id}", name="put_task", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
-@tasks.patch("/{task_id}", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
+@tasks.put(_TASK, name="put_task", response_model=TaskRead, responses=_CHANGE_PROBLEMS)
+@tasks.patch(_TASK, response_model=TaskRead, responses=_CHANGE_PROBLEMS)
 async def update_task(tasks: Tasks, task_id: PathId, body: TaskChanges, expected: IfMatch) -> Response:
     """Change a task: what is sent, nothing else. PUT is the same, so that no client blanks what it does not know."""
     return one(await tasks.change(task_id, body, expected))
@@ -75,7 +86,7 @@ async def complete_task(
     return one(await tasks.change(task_id, TaskChanges(completed=False), expected))
 
 
-@tasks.delete("/{task_id}", status_code=204, responses=problems(400, 401, 403, TaskNotFound, 412))
+@tasks.delete(_TASK, status_code=204, responses=problems(400, 401, 403, TaskNotFound, 412))
 async def delete_task(tasks: Tasks, task_id: PathId, expected: IfMatch) -> Response:
     """Put a task into the trash."""
     await tasks.trash(task_id, expected)
