@@ -141,7 +141,7 @@ TRASHED_TASK = UUID("0192f3c1-0000-7000-8000-000000000000")
 AFRESH = (
     "UPDATE sessions SET revoked_at = now() WHERE user_id = :user_id AND revoked_at IS NULL",
     "DELETE FROM one_time_tokens WHERE user_id = :user_id",
-    "DELETE FROM labels WHERE user_id = :user_id AND (lower(name) LIKE 'spring%' OR name = 'pets')",
+    "DELETE FROM labels WHERE user_id = :user_id AND (lower(name) LIKE 'spring%' OR name IN ('garden', 'pets'))",
     # As the request to change the profile has it: it would write a third of their tasks otherwise.
     "UPDATE users SET time_zone = 'Europe/Berlin' WHERE id = :user_id AND time_zone <> 'Europe/Berlin'",
     f"""

@@ -92,7 +92,8 @@ MAILING = {
 
 ELSEWHERE = {
     "update tasks, update revisions: revisions_pkey, tasks_due_idx, tasks_trash_idx",
-    "select users: users_pkey",
+    "lock revisions: revisions_pkey",
+    ZONE,
 }
 """What a profile's new time zone does to all that is due in it."""
 
@@ -134,6 +135,8 @@ STATEMENTS: Mapping[str, set[str]] = {
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",
         "lock tasks: tasks_pkey",
+        "lock users: users_pkey",
+        ZONE,
         "select tasks, select projects: projects_pkey, tasks_pkey",
         "select tasks: tasks_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
@@ -504,6 +507,7 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "get_task": [Variant(404, ids=_nowhere)],
     "create_task": [
         Variant(201, lambda _: {"json": {**CHANGES, "id": str(uuid7())}}),
+        Variant(201, lambda _: {"json": {"title": "Feed the cat", "due_date": "2027-03-01"}}),
         Variant(200, lambda member: {"json": {"title": "Again", "id": str(member.places.task_id)}}),
         Variant(201, lambda member: {"json": {"title": "Below", "parent_id": str(member.places.task_id)}}),
         Variant(400, lambda _: {"json": {"title": "Nowhere", "parent_id": str(uuid7())}}),
