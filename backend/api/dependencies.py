@@ -16,7 +16,6 @@ from backend.domain.errors import DonewellError, Fault, Forbidden, InvalidInput
 from backend.domain.preconditions import Expected
 from backend.services.access_tokens import AccessTokenService
 from backend.services.identities import Identities
-from backend.services.owned import LONG
 from backend.utils.validators import Id
 
 LONGEST_DEVICE = 255
@@ -68,17 +67,10 @@ async def transaction(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def long_transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    """As `transaction`, for what may change every task that somebody has."""
-    async with request.app.state.database.begin(LONG) as session:
-        yield session
-
-
 Identity = Annotated[Principal, Depends(identity)]
 CallerDep = Annotated[Caller, Depends(caller)]
 # With the default scope the commit would come after the answer, and a failing one behind a 201.
 SessionDep = Annotated[AsyncSession, Depends(transaction, scope="function")]
-LongSessionDep = Annotated[AsyncSession, Depends(long_transaction, scope="function")]
 
 OwnerPath = Annotated[str, Path(description="Your own id, or `me`", examples=["me"])]
 

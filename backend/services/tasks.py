@@ -112,12 +112,11 @@ class TaskService:
         with _refusing():
             if completes or fields.keys() & _RESTING:
                 async with self._lane.transaction() as transaction:
-                    row, told = await self._change_in(transaction, task_id, fields, expected)
+                    row, changed, completed = await self._change_in(transaction, task_id, fields, expected)
             else:
-                row, changed = await self._tasks.change(task_id, fields, expected)
-                told = "task.updated" if changed else None
-        if told is not None:
-            log.info(told, task_id=str(task_id), fields=sorted(fields))
+                (row, changed), completed = await self._tasks.change(task_id, fields, expected), False
+        if changed or completed:
+            log.info("task.completed" if completed else "task.updated", task_id=str(task_id), fields=sorted(fields))
         return row
 
     async def complete(self, task_id: UUID, expected: Expected, seen: date | None = None) -> Row:
@@ -136,8 +135,8 @@ class TaskService:
 
     async def _change_in(
         self, transaction: Transaction, task_id: UUID, fields: Mapping[str, Any], expected: Expected
-    ) -> tuple[Row, str | None]:
-        """The task after the change, and what to tell once that is committed."""
+    ) -> tuple[Row, bool, bool]:
+        """The task after the change, and whether that changed it, and completed it."""
         tasks = OwnedRows(TASKS, transaction, self._owner)
         current = await tasks.lock(task_id, expected)
         new = dict(fields)
@@ -146,24 +145,18 @@ class TaskService:
         if "recurrence" in new:
             new |= _recurring(new.pop("recurrence"), new.get("due_date", current["due_date"]))
         if new.get("completed") is not True:
-            row, changed = await tasks.change(task_id, new, expected)
-            return row, "task.updated" if changed else None
+            return *await tasks.change(task_id, new, expected), False
         if current["recurrence_rule"] is not None or "recurrence_rule" in new:
             # First what else is new: it may be that the task recurs, or that it does no longer.
-            return await self._complete_in(
-                transaction,
-                await tasks.change(task_id, {name: value for name, value in new.items() if name != "completed"}),
-            )
+            del new["completed"]
+            _, changed = await tasks.change(task_id, new, expected)
+            row, completed = await self._complete(transaction, task_id, None)
+            return row, changed, completed
         done = await tasks.write(TASKS.complete(frozenset(new)), task_id, expected, named_new(new))
         if done is None:
-            return await tasks.get(task_id), None
+            return await tasks.get(task_id), False, False
         # Both are the instant of the one statement that completed it.
-        return done, "task.completed" if done["completed_at"] == done["updated_at"] else "task.updated"
-
-    async def _complete_in(self, transaction: Transaction, changed: tuple[Row, bool]) -> tuple[Row, str | None]:
-        row, told = changed[0], "task.updated" if changed[1] else None
-        done, completed = await self._complete(transaction, row["id"], None)
-        return done, "task.completed" if completed else told
+        return done, True, done["completed_at"] == done["updated_at"]
 
     async def _complete(
         self, lane: Lane, task_id: UUID, expected: Expected, seen: date | None = None

@@ -56,10 +56,8 @@ async def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes
     methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"}
     documented = {path: {method.upper() for method in item} for path, item in app.openapi()["paths"].items()}
 
-    for template in documented:
+    for template, taken in documented.items():
         path = address(template)
-        # Of two that match, the one that says more is asked first, and the other for the methods that it lacks.
-        taken = {method for other, them in documented.items() if _matches(other, path) for method in them}
         expected = taken | {"HEAD"} if "GET" in taken else taken
         for method in methods - {"HEAD"}:
             reply = await anonymous.request(method, path)

@@ -65,14 +65,14 @@ def placed(document: str, server: str) -> str:
     return document.replace(DOCUMENTED_SERVER, server).replace("@example.com", f"@{uuid4().hex[:8]}.example.com")
 
 
-def run(examples: list[Example], directory: Path) -> list[Outcome]:
+def run(examples: list[Example], directory: Path, **settings: str) -> list[Outcome]:
     """Run the examples in `directory`, in one shell."""
     (directory / ".curlrc").write_text("fail-with-body\n")
     script = PRELUDE
     for number, example in enumerate(examples):
         script += f"FAILED={directory}/{number}.failed; exec > {directory}/{number}.out\n{example.code}"
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {"PATH": programs, "CURL_HOME": str(directory), "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": programs, "CURL_HOME": str(directory), "LC_ALL": "C.UTF-8", **settings}
     subprocess.run(["bash", "-c", script], cwd=directory, env=environment, check=False, timeout=60)
     return [
         Outcome(_read(directory / f"{number}.out"), _read(directory / f"{number}.failed").splitlines())

@@ -1,13 +1,13 @@
 """One's own profile."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Body, Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, LongSessionDep, SessionDep
+from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, SessionDep
 from backend.api.openapi import problems
 from backend.api.responses import one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
@@ -15,6 +15,7 @@ from backend.domain.errors import TooManyAttempts
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
 from backend.services.accounts import AccountService, ExportInProgress
 from backend.services.current_password import WrongPassword
+from backend.services.owned import LONG
 from backend.services.users import UserService
 
 
@@ -22,8 +23,16 @@ async def _service(session: SessionDep, who: Identity) -> UserService:
     return UserService(session, who.user_id)
 
 
-async def _service_for_changes(session: LongSessionDep, who: Identity) -> UserService:
-    return UserService(session, who.user_id)
+class _Asked(NamedTuple):
+    users: UserService
+    body: UserChanges
+
+
+async def _asked(request: Request, who: Identity, body: UserChanges) -> AsyncIterator[_Asked]:
+    # What is due is due elsewhere in another time zone: that may be every task that somebody has.
+    seconds = LONG if "time_zone" in body.model_fields_set else None
+    async with request.app.state.database.begin(seconds) as session:
+        yield _Asked(UserService(session, who.user_id), body)
 
 
 async def _accounts(request: Request) -> AccountService:
@@ -52,7 +61,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 # It is over when the answer has been sent, or its reader has gone: not when the route returns.
 ExportDep = Annotated[AsyncIterator[bytes], Depends(_export, scope="request")]
 Users = Annotated[UserService, Depends(_service)]
-ChangedUsers = Annotated[UserService, Depends(_service_for_changes)]
+Asked = Annotated[_Asked, Depends(_asked, scope="function")]
 
 profile = APIRouter(dependencies=[Depends(scoped("profile"))])
 account = APIRouter(dependencies=[Depends(sessions_only)])
@@ -65,9 +74,9 @@ async def get_me(users: Users, known: IfNoneMatch = None) -> Response:
 
 
 @profile.patch("/me", response_model=UserRead, responses=problems(400, 401, 412))
-async def update_me(users: ChangedUsers, body: UserChanges, expected: IfMatch) -> Response:
+async def update_me(asked: Asked, expected: IfMatch) -> Response:
     """Change one's own profile: what is sent, nothing else."""
-    return one(await users.change(body, expected))
+    return one(await asked.users.change(asked.body, expected))
 
 
 @account.delete("/me", status_code=204, responses=problems(400, 401, WrongPassword, 429, TooManyAttempts))

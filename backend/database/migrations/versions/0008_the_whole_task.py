@@ -46,30 +46,7 @@ SET_OVERDUE_AT = """
         END
     $$
 """
-# What is in the trash stands in nothing when what it stood in is purged. The list that it is then in may have its key.
-KEEP_APART = """
-    CREATE FUNCTION keep_apart() RETURNS trigger LANGUAGE plpgsql
-    AS $$
-        BEGIN
-            NEW.position := OLD.position || replace(NEW.id::text, '-', '') || 'V';
-            RETURN NEW;
-        END
-    $$
-"""
-APART = """
-    CREATE TRIGGER {table}_keep_apart BEFORE UPDATE OF {columns} ON {table}
-    FOR EACH ROW WHEN (
-        OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NOT NULL AND NEW.parent_id IS NULL AND ({lost})
-    )
-    EXECUTE FUNCTION keep_apart()
-"""
 TRIGGERS = (
-    APART.format(table="projects", columns="parent_id", lost="OLD.parent_id IS NOT NULL"),
-    APART.format(
-        table="tasks",
-        columns="project_id, parent_id",
-        lost="OLD.parent_id IS NOT NULL OR OLD.project_id IS NOT NULL AND NEW.project_id IS NULL",
-    ),
     """
     CREATE TRIGGER tasks_set_overdue_at_first BEFORE INSERT ON tasks
     FOR EACH ROW WHEN (NEW.due_date IS NOT NULL) EXECUTE FUNCTION set_overdue_at()
@@ -108,7 +85,6 @@ def upgrade() -> None:
     op.execute(WORDS_OF)
     op.execute(INSTANT_OF)
     op.execute(SET_OVERDUE_AT)
-    op.execute(KEEP_APART)
     _create_projects()
     _create_named("labels", 100)
     op.create_index(
@@ -307,7 +283,7 @@ def _create_occurrences() -> None:
 
 def downgrade() -> None:
     op.drop_table("task_occurrences")
-    for trigger in ("tasks_set_overdue_at", "tasks_set_overdue_at_first", "tasks_keep_apart"):
+    for trigger in ("tasks_set_overdue_at", "tasks_set_overdue_at_first"):
         op.execute(f"DROP TRIGGER {trigger} ON tasks")
     gone = "urgency start_date due_time time_zone overdue_at recurrence_rule recurrence_anchor"
     gone += " recurrence_start recurrence_taken project_id parent_id labels reminders trashed_with position"
@@ -317,11 +293,5 @@ def downgrade() -> None:
         op.drop_index(index)
     for table in ("filters", "labels", "projects"):
         op.drop_table(table)
-    for function in (
-        "keep_apart()",
-        "set_overdue_at()",
-        "instant_of(timestamp, text)",
-        "words_of(text, text)",
-        "fold(text)",
-    ):
+    for function in ("set_overdue_at()", "instant_of(timestamp, text)", "words_of(text, text)", "fold(text)"):
         op.execute(f"DROP FUNCTION {function}")
