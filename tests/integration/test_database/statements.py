@@ -52,7 +52,10 @@ SESSION_ENDED = {
     *AUDITED,
 }
 
-WHOLE = {"read_feed", "export_tasks", "export_me", "list_tree", "get_statistics"}
+EXPORTS = {"export_tasks", "export_me"}
+"""Operations that read all tasks, one after another, whatever is completed: of one user that is enough."""
+
+WHOLE = {"read_feed", "list_tree", "get_statistics", *EXPORTS}
 """Operations that read all that there is, of somebody or below a task, or count it."""
 
 LEAVING = {"delete_me"}

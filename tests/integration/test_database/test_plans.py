@@ -7,6 +7,7 @@ and with the statements that PostgreSQL runs for a foreign key.
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.integration.test_database.stage import LIMIT, TASKS, connected
 from tests.integration.test_database.statements import (
     BESIDES,
     ELSEWHERE,
+    EXPORTS,
     HERE,
     LEAVING,
     MAILING,
@@ -121,7 +123,7 @@ async def test_an_index_serves_every_statement_of_an_operation(
     crowd: Crowd, operation: Operation, mode: str, count_queries: CountQueries
 ) -> None:
     found = set()
-    for case in OWNERS:
+    for case in islice(OWNERS, 1 if operation.name in EXPORTS else None):
         async with crowd.member(mode, case) as member:
             async for variant, ids, sent in requests(operation, member):
                 path = operation.path.format(user_id="me", **ids)
