@@ -17,6 +17,7 @@ class Filter(Placed, table=True):
         CheckConstraint(COLOR, name="color"),
         UniqueConstraint("user_id", "position"),
         Index("filters_listing_idx", "user_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("filters_position_idx", "user_id", "position", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("filters_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
     )
 

@@ -26,6 +26,7 @@ class Label(Placed, table=True):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("labels_listing_idx", "user_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("labels_position_idx", "user_id", "position", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("labels_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
     )
 

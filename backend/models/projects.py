@@ -22,6 +22,15 @@ class Project(Placed, table=True):
         ),
         UniqueConstraint("user_id", "parent_id", "position", postgresql_nulls_not_distinct=True),
         Index("projects_listing_idx", "user_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("projects_position_idx", "user_id", "position", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "projects_archived_position_idx",
+            "user_id",
+            "archived",
+            "position",
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("projects_trash_idx", "user_id", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("projects_name_idx", "user_id", func.lower(text("name")), postgresql_where=text("deleted_at IS NULL")),
         Index(

@@ -1,15 +1,18 @@
 """What every list takes in its query string."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from backend.domain.pagination import Position, decode_cursor
+from backend.domain.pagination import Place, Position, decode_cursor, decode_place
 from backend.schemas.base import RequestModel
 from backend.utils.validators import PlainNumber
 
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
+
+IN_ORDER = "p"
+"""What the cursors of lists by `position` begin with."""
 
 
 class PageQuery(RequestModel):
@@ -27,3 +30,16 @@ class PageQuery(RequestModel):
     def filters(self) -> dict[str, object]:
         """What else was asked for: the fields that rows must equal."""
         return self.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
+
+
+class OrderedPageQuery(PageQuery):
+    """Which page of a list whose rows have an order of their own."""
+
+    sort: Literal["position"] | None = Field(None, description="In the order of `position`; absent, the newest first")
+
+    def place(self) -> Place | None:
+        """Where the page begins, in the rows' own order. Raises `InvalidInput` for a cursor that is not of it."""
+        return None if self.cursor is None else decode_place(self.cursor, IN_ORDER, str)
+
+    def filters(self) -> dict[str, object]:
+        return self.model_dump(exclude={"limit", "cursor", "sort"}, exclude_none=True)

@@ -7,7 +7,7 @@ from pydantic import MISSING, AwareDatetime, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
 from backend.schemas.base import RequestModel, ResponseModel
-from backend.schemas.pagination import PageQuery
+from backend.schemas.pagination import OrderedPageQuery
 from backend.utils.validators import Color, Id, Line, TrueOrFalse
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=255, examples=["Home"]), Line]
@@ -65,7 +65,7 @@ class ProjectRead(ResponseModel):
     updated_at: AwareDatetime
 
 
-class ProjectQuery(PageQuery):
+class ProjectQuery(OrderedPageQuery):
     """Which projects to list."""
 
     archived: Annotated[bool, TrueOrFalse] | None = Field(None, description="Only archived projects, or only others")

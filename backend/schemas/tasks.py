@@ -133,6 +133,8 @@ class TaskChanges(RequestModel):
     due_time: DueTime | MISSING | None = MISSING
     time_zone: DueZone | MISSING | None = MISSING
     recurrence: Recurring | MISSING | None = MISSING
+    project_id: Id | MISSING | None = Field(MISSING, description="Where it goes with its subtasks; none is the Inbox")
+    parent_id: Id | MISSING | None = Field(MISSING, description="The task that it is a part of from now on")
     labels: Labels | MISSING = MISSING
     reminders: Reminders | MISSING = MISSING
 

@@ -7,10 +7,13 @@ from uuid_utils.compat import uuid7
 
 from backend.database.fast_lane import FastLane, Row
 from backend.domain.errors import NotFound
-from backend.domain.pagination import Page, Position
+from backend.domain.pagination import Page
 from backend.domain.preconditions import Expected
 from backend.models.filters import Filter
 from backend.schemas.filters import FilterChanges, FilterCreate, FilterRead
+from backend.schemas.moves import MoveAmong
+from backend.schemas.pagination import OrderedPageQuery
+from backend.services.moves import Moves, move
 from backend.services.owned import OwnedRows, OwnedTable
 
 log = structlog.get_logger()
@@ -23,16 +26,20 @@ class FilterNotFound(NotFound):
 
 FILTERS = OwnedTable(Filter, FilterRead, missing=FilterNotFound)
 
+_MOVES = Moves(FILTERS, "filters", thing="filter")
+
 
 class FilterService:
     """One owner's saved filters."""
 
     def __init__(self, lane: FastLane, owner: UUID) -> None:
+        self._lane = lane
+        self._owner = owner
         self._filters = OwnedRows(FILTERS, lane, owner)
 
-    async def list(self, limit: int, after: Position | None) -> Page:
-        """A page of the filters, newest first."""
-        return await self._filters.page(limit, after)
+    async def list(self, query: OrderedPageQuery) -> Page:
+        """A page of the filters."""
+        return await self._filters.list(query)
 
     async def get(self, filter_id: UUID) -> Row:
         """The filter. Raises `FilterNotFound`."""
@@ -52,6 +59,13 @@ class FilterService:
         row, changed = await self._filters.change(filter_id, fields, expected)
         if changed:
             log.info("filter.updated", filter_id=str(filter_id), fields=sorted(fields))
+        return row
+
+    async def move(self, filter_id: UUID, asked: MoveAmong, expected: Expected) -> Row:
+        """The filter at its new place. Raises `FilterNotFound`, `PreconditionFailed`, or `InvalidInput`."""
+        row, moved = await move(_MOVES, self._lane, self._owner, filter_id, asked=asked.model_dump(), expected=expected)
+        if moved:
+            log.info("filter.moved", filter_id=str(filter_id))
         return row
 
     async def trash(self, filter_id: UUID, expected: Expected) -> None:

@@ -29,11 +29,14 @@ from uuid_utils.compat import uuid7
 
 from backend.database.fast_lane import FastLane, Lane, Row, Statement
 from backend.domain.errors import Conflict, Fault, InvalidInput, NotFound
-from backend.domain.pagination import Page, Position
+from backend.domain.pagination import Page
 from backend.domain.preconditions import Expected
 from backend.models.base import metadata
 from backend.models.labels import ONE_LABEL_A_NAME, Label
 from backend.schemas.labels import LabelChanges, LabelCreate, LabelMerge, LabelRead
+from backend.schemas.moves import MoveAmong
+from backend.schemas.pagination import OrderedPageQuery
+from backend.services.moves import Moves, move
 from backend.services.owned import LONG, OWNER, Along, OwnedRows, OwnedTable, named_new
 
 log = structlog.get_logger()
@@ -156,6 +159,8 @@ def _in_tasks(labels: ColumnElement[Any]) -> Along:
 
 LABELS = LabelTable()
 
+_MOVES = Moves(LABELS, "labels", thing="label")
+
 
 class LabelService:
     """One owner's labels."""
@@ -165,9 +170,9 @@ class LabelService:
         self._owner = owner
         self._labels = OwnedRows(LABELS, lane, owner)
 
-    async def list(self, limit: int, after: Position | None) -> Page:
-        """A page of the labels, newest first."""
-        return await self._labels.page(limit, after)
+    async def list(self, query: OrderedPageQuery) -> Page:
+        """A page of the labels."""
+        return await self._labels.list(query)
 
     async def get(self, label_id: UUID) -> Row:
         """The label. Raises `LabelNotFound`."""
@@ -217,6 +222,13 @@ class LabelService:
             await labels.write(LABELS.merge, label_id, expected, named_new({"into": merge.into}))
         log.info("label.merged", label_id=str(label_id), into=str(merge.into))
         return into
+
+    async def move(self, label_id: UUID, asked: MoveAmong, expected: Expected) -> Row:
+        """The label at its new place. Raises `LabelNotFound`, `PreconditionFailed`, or `InvalidInput`."""
+        row, moved = await move(_MOVES, self._lane, self._owner, label_id, asked=asked.model_dump(), expected=expected)
+        if moved:
+            log.info("label.moved", label_id=str(label_id))
+        return row
 
     async def trash(self, label_id: UUID, expected: Expected) -> None:
         """Put the label into the trash, and its name off every task. Raises `LabelNotFound` or `PreconditionFailed`."""

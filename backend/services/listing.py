@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Select, bindparam, se
 from sqlalchemy import tuple_ as row_of
 
 from backend.database.fast_lane import Lane, Row, Statement
-from backend.domain.pagination import Page, Position, encode_cursor
+from backend.domain.pagination import Page, Place, Position, encode_cursor, encode_place
+from backend.schemas.pagination import IN_ORDER
 
 
 def newest_first(table: FromClause, query: Select[Any], *, resumed: bool) -> Statement:
@@ -31,6 +32,27 @@ async def fetch_page(
         return Page(rows, None)
     last = rows[limit - 1]
     return Page(rows[:limit], encode_cursor(Position(last["created_at"], last["id"])))
+
+
+def in_order(table: FromClause, query: Select[Any], *, resumed: bool) -> Statement:
+    """As `newest_first`, but in the order of `position`."""
+    c = table.c
+    if resumed:
+        place = row_of(bindparam("after_key", type_=c.position.type), bindparam("after_id", type_=c.id.type))
+        query = query.where(row_of(c.position, c.id) > place)
+    return Statement(query.order_by(c.position, c.id).limit(bindparam("rows", type_=Integer())))
+
+
+async def fetch_in_order(
+    lane: Lane, statement: Statement, values: Mapping[str, Any], limit: int, after: Place | None
+) -> Page:
+    """What a statement of `in_order` finds, and where the next page begins if there is one."""
+    place = {} if after is None else {"after_key": after.key, "after_id": after.id}
+    rows: Sequence[Row] = await lane.fetch(statement, {**values, "rows": limit + 1, **place})
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    return Page(rows[:limit], encode_place(IN_ORDER, Place(last["position"], last["id"])))
 
 
 class Listing:

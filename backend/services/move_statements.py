@@ -43,7 +43,7 @@ def around(table: FromClause, *, in_parent: bool, between: bool, project: FromCl
         of_list: dict[ColumnElement[Any], ColumnElement[Any] | None] = {c.parent_id: _PARENT}
     else:
         of_list = {c.project_id: None if project is None else _PROJECT} if "project_id" in c else {}
-        of_list[c.parent_id] = None
+        of_list |= {c.parent_id: None} if "parent_id" in c else {}
     siblings = [c.user_id == OWNER, *(column == value for column, value in of_list.items()), c.id != _ID]
     # Columns that are null by which it is sorted too: PostgreSQL would not take their index for sorted otherwise.
     order = [*(column for column, value in of_list.items() if value is None), c.position]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, CTE, ColumnElement, Table, Text, Uuid, bindparam, cast, func, update
 
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.database.fast_lane import FastLane, Row, Statement, Transaction
 from backend.domain.errors import Conflict, Fault, InvalidInput
 from backend.domain.ordering import LONGEST, between, end, make_room
 from backend.domain.preconditions import Expected
@@ -48,12 +48,13 @@ class Moves:
         self.table = table
         self.thing = thing
         self._rows: Table = metadata.tables[name]
-        self._has_project = "project_id" in self._rows.c
+        self._scoping = [name for name in ("parent_id", "project_id") if name in self._rows.c]
         self.around = lru_cache(maxsize=None)(self._around)
         self.write = lru_cache(maxsize=None)(self._write)
 
     def scope(self, project_id: UUID | None, parent_id: UUID | None) -> Mapping[str, UUID | None]:
-        return {"parent_id": parent_id, **({"project_id": project_id} if self._has_project else {})}
+        given = {"parent_id": parent_id, "project_id": project_id}
+        return {name: given[name] for name in self._scoping}
 
     def _around(self, *, in_parent: bool, in_project: bool, between: bool) -> Statement:
         project = metadata.tables["projects"] if in_project and not in_parent else None
@@ -62,7 +63,7 @@ class Moves:
     def _write(self, *, elsewhere: bool, spread: bool) -> Statement:
         """Gives the row its place. `elsewhere` takes what stands in it to its project, `spread` moves its siblings."""
         c = self._rows.c
-        fields = ["position", "parent_id", *(["project_id"] if self._has_project else [])]
+        fields = ["position", *self._scoping]
         new = {field: bindparam(f"new_{field}", type_=c[field].type) for field in fields}
 
         def along(revision: CTE, _: CTE) -> Sequence[CTE]:
@@ -105,43 +106,52 @@ async def move(
     Raises the resource's `NotFound`, `PreconditionFailed`, `IntoItself`, or `InvalidInput` naming what cannot be.
     """
     async with lane.transaction(LONG) as transaction:
-        rows = OwnedRows(moves.table, transaction, owner)
-        current = await rows.lock(row_id, expected)
-        place = _asked(current, asked)
-        statement = moves.around(
-            in_parent=place.parent_id is not None, in_project=place.project_id is not None, between=place.is_between
-        )
-        values = {
-            "owner": owner,
-            "id": row_id,
-            "parent_id": place.parent_id,
-            "project_id": place.project_id,
-            "after": place.after,
-            "before": place.before,
-        }
-        found = await transaction.fetch_one(statement, values)
-        if found is None:
-            raise moves.table.missing
-        project_id = _checked(moves, place, asked, found)
-        scope = moves.scope(project_id, place.parent_id)
-        same_list = all(current[name] == value for name, value in scope.items())
-        if same_list and _is_there(current["position"], place, found):
-            return await rows.get(row_id), False
-        own = current["position"] if same_list else None
-        position, spread = _position(found, end(current["revision"] + 1), own)
-        elsewhere = "project_id" in scope and current["project_id"] != project_id
-        write = moves.write(elsewhere=elsewhere, spread=bool(spread))
-        new = named_new({"position": position, **scope, "ids": list(spread), "keys": list(spread.values())})
-        row = await rows.write(write, row_id, None, new)
-        if row is None:
-            raise moves.table.missing
+        current = await OwnedRows(moves.table, transaction, owner).lock(row_id, expected)
+        return await move_in(moves, transaction, owner, row_id, current=current, asked=asked)
+
+
+async def move_in(
+    moves: Moves, transaction: Transaction, owner: UUID, row_id: UUID, *, current: Row, asked: Mapping[str, Any]
+) -> tuple[Row, bool]:
+    """What `move` does, in a transaction that has locked the row, which gave `current`."""
+    rows = OwnedRows(moves.table, transaction, owner)
+    place = _asked(current, asked)
+    statement = moves.around(
+        in_parent=place.parent_id is not None, in_project=place.project_id is not None, between=place.is_between
+    )
+    values = {
+        "owner": owner,
+        "id": row_id,
+        "parent_id": place.parent_id,
+        "project_id": place.project_id,
+        "after": place.after,
+        "before": place.before,
+    }
+    found = await transaction.fetch_one(statement, values)
+    if found is None:
+        raise moves.table.missing
+    project_id = _checked(moves, place, asked, found)
+    scope = moves.scope(project_id, place.parent_id)
+    same_list = all(current[name] == value for name, value in scope.items())
+    if same_list and _is_there(current["position"], place, found):
+        return await rows.get(row_id), False
+    own = current["position"] if same_list else None
+    position, spread = _position(found, end(current["revision"] + 1), own)
+    elsewhere = "project_id" in scope and current["project_id"] != project_id
+    write = moves.write(elsewhere=elsewhere, spread=bool(spread))
+    new = named_new({"position": position, **scope, "ids": list(spread), "keys": list(spread.values())})
+    row = await rows.write(write, row_id, None, new)
+    if row is None:
+        raise moves.table.missing
     return row, True
 
 
 def _asked(current: Row, asked: Mapping[str, Any]) -> Place:
     """Where to: what is not said stays, but a task that goes to a project is no subtask there unless that is said."""
-    parent_id = asked["parent_id"] if "parent_id" in asked else None if "project_id" in asked else current["parent_id"]
-    project_id = asked["project_id"] if "project_id" in asked else current.get("project_id")
+    parent_id = (
+        asked["parent_id"] if "parent_id" in asked else None if "project_id" in asked else current.get("parent_id")
+    )
+    project_id = asked.get("project_id", current.get("project_id"))
     return Place(parent_id, project_id, asked["after"], asked["before"])
 
 

@@ -34,7 +34,8 @@ from backend.domain.pagination import Page, Position
 from backend.domain.preconditions import Expected, require_version
 from backend.models.base import OwnedRow, metadata
 from backend.schemas.base import ResponseModel
-from backend.services.listing import fetch_page, newest_first
+from backend.schemas.pagination import OrderedPageQuery
+from backend.services.listing import fetch_in_order, fetch_page, in_order, newest_first
 
 _REVISIONS = metadata.tables["revisions"]
 OWNER = bindparam("owner", type_=_REVISIONS.c.user_id.type)
@@ -120,11 +121,11 @@ class OwnedTable:
             raise ValueError(f"Not for anyone to assign: {', '.join(sorted(served))}")
         return {field: self._new(field) for field in sorted(fields)}
 
-    def _page(self, equal: frozenset[str], *, resumed: bool) -> Statement:
+    def _page(self, equal: frozenset[str], *, resumed: bool, by_position: bool = False) -> Statement:
         c = self._columns
         matching = [c[field] == self._new(field) for field in sorted(equal)]
         query = select(*self.read).where(c.user_id == OWNER, c.deleted_at.is_(None), *matching)
-        return newest_first(self._table, query, resumed=resumed)
+        return (in_order if by_position else newest_first)(self._table, query, resumed=resumed)
 
     def _insert(self, fields: frozenset[str]) -> Statement:
         new = self._named(fields)
@@ -202,6 +203,16 @@ class OwnedRows:
         equal = equal or {}
         statement = self._table.page(frozenset(equal), resumed=after is not None)
         return await fetch_page(self._lane, statement, {"owner": self._owner, **named_new(equal)}, limit, after)
+
+    async def list(self, query: OrderedPageQuery) -> Page:
+        """The page that is asked for. Raises `InvalidInput` for a cursor that is not of this list."""
+        equal = query.filters()
+        if query.sort is None:
+            return await self.page(query.limit, query.position(), equal)
+        after = query.place()
+        statement = self._table.page(frozenset(equal), resumed=after is not None, by_position=True)
+        values = {"owner": self._owner, **named_new(equal)}
+        return await fetch_in_order(self._lane, statement, values, query.limit, after)
 
     async def get(self, row_id: UUID) -> Row:
         """The row. Raises the resource's `NotFound`."""

@@ -10,12 +10,12 @@ from uuid_utils.compat import uuid7
 
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import Fault, InvalidInput, NotFound
-from backend.domain.pagination import Page, Position
+from backend.domain.pagination import Page
 from backend.domain.preconditions import Expected
 from backend.models.base import metadata
 from backend.models.projects import Project
 from backend.schemas.moves import Move
-from backend.schemas.projects import ProjectChanges, ProjectCreate, ProjectRead
+from backend.schemas.projects import ProjectChanges, ProjectCreate, ProjectQuery, ProjectRead
 from backend.services.move_statements import DEEPEST, ancestors, subtree
 from backend.services.moves import Moves, move
 from backend.services.owned import LONG, OwnedRows, OwnedTable, lock
@@ -72,9 +72,9 @@ class ProjectService:
         self._owner = owner
         self._projects = OwnedRows(PROJECTS, lane, owner)
 
-    async def list(self, limit: int, after: Position | None, equal: Mapping[str, Any]) -> Page:
-        """A page of the projects, newest first."""
-        return await self._projects.page(limit, after, equal)
+    async def list(self, query: ProjectQuery) -> Page:
+        """A page of the projects."""
+        return await self._projects.list(query)
 
     async def get(self, project_id: UUID) -> Row:
         """The project. Raises `ProjectNotFound`."""

@@ -12,7 +12,7 @@ from backend.services.task_table import TASKS
 
 log = structlog.get_logger()
 
-_MOVES = Moves(TASKS, "tasks", thing="task")
+MOVES = Moves(TASKS, "tasks", thing="task")
 
 
 class TaskMoveService:
@@ -27,7 +27,7 @@ class TaskMoveService:
 
         Raises `TaskNotFound`, `PreconditionFailed`, `IntoItself`, or `InvalidInput` naming what cannot be.
         """
-        row, moved = await move(_MOVES, self._lane, self._owner, task_id, asked=asked.model_dump(), expected=expected)
+        row, moved = await move(MOVES, self._lane, self._owner, task_id, asked=asked.model_dump(), expected=expected)
         if moved:
             log.info("task.moved", task_id=str(task_id))
         return row

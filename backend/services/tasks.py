@@ -21,8 +21,10 @@ from backend.schemas.finding import TaskQuery
 from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.finding import Finder
 from backend.services.labels import ensure
+from backend.services.moves import move_in
 from backend.services.occurrences import OccurrenceService
-from backend.services.owned import OwnedRows, lock, named_new
+from backend.services.owned import LONG, OwnedRows, lock, named_new
+from backend.services.task_moves import MOVES
 from backend.services.task_places import explain
 from backend.services.task_table import TASKS
 
@@ -39,7 +41,8 @@ _REFUSED = {
 _COMPLETE = TASKS.complete(frozenset({"completed"}))
 _COMPLETED = named_new({"completed": True})
 
-_RESTING = {"project_id", "parent_id", "labels", "recurrence"}
+_PLACE = ("project_id", "parent_id")
+_RESTING = {*_PLACE, "labels", "recurrence"}
 """Fields that rest on what is there: it must stay as it is read until the task is written."""
 
 
@@ -101,9 +104,10 @@ class TaskService:
             raise
 
     async def change(self, task_id: UUID, changes: TaskChanges, expected: Expected) -> Row:
-        """The task after the change. Raises `TaskNotFound`, `PreconditionFailed`, or `InvalidInput`.
+        """The task after the change. Raises `TaskNotFound`, `PreconditionFailed`, `IntoItself`, or `InvalidInput`.
 
-        What completes it completes its open subtasks too; opening it again opens none.
+        What completes it completes its open subtasks too; opening it again opens none. To another place it goes as it
+        is moved, behind what is there.
         """
         fields = changes.model_dump()
         completes = fields.get("completed") is True
@@ -111,7 +115,7 @@ class TaskService:
             return await self.complete(task_id, expected)
         with _refusing():
             if completes or fields.keys() & _RESTING:
-                async with self._lane.transaction() as transaction:
+                async with self._lane.transaction(LONG if fields.keys() & _PLACE else None) as transaction:
                     row, changed, completed = await self._change_in(transaction, task_id, fields, expected)
             else:
                 (row, changed), completed = await self._tasks.change(task_id, fields, expected), False
@@ -139,22 +143,28 @@ class TaskService:
         """The task after the change, and whether that changed it, and completed it."""
         tasks = OwnedRows(TASKS, transaction, self._owner)
         current = await tasks.lock(task_id, expected)
-        new = dict(fields)
+        new, moved = dict(fields), False
+        place = {name: new.pop(name) for name in _PLACE if name in new}
+        if any(current[name] != value for name, value in place.items()):
+            asked = {"after": None, "before": None, **place}
+            _, moved = await move_in(MOVES, transaction, self._owner, task_id, current=current, asked=asked)
+            expected = None
         if "labels" in new:
             new["labels"] = await ensure(transaction, self._owner, new["labels"])
         if "recurrence" in new:
             new |= _recurring(new.pop("recurrence"), new.get("due_date", current["due_date"]))
         if new.get("completed") is not True:
-            return *await tasks.change(task_id, new, expected), False
+            row, changed = await tasks.change(task_id, new, expected)
+            return row, changed or moved, False
         if current["recurrence_rule"] is not None or "recurrence_rule" in new:
             # First what else is new: it may be that the task recurs, or that it does no longer.
             del new["completed"]
             _, changed = await tasks.change(task_id, new, expected)
             row, completed = await self._complete(transaction, task_id, None)
-            return row, changed, completed
+            return row, changed or moved, completed
         done = await tasks.write(TASKS.complete(frozenset(new)), task_id, expected, named_new(new))
         if done is None:
-            return await tasks.get(task_id), False, False
+            return await tasks.get(task_id), moved, False
         # Both are the instant of the one statement that completed it.
         return done, True, done["completed_at"] == done["updated_at"]
 

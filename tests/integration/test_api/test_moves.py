@@ -1,4 +1,4 @@
-"""Moving tasks and projects: where they stand then, what goes with them, and what cannot be."""
+"""Moving tasks, projects, labels and filters: where they stand then, what goes with them, and what cannot be."""
 
 import asyncio
 import random
@@ -12,15 +12,19 @@ from backend.domain.ordering import LONGEST, between
 from tests.factories.clients import Client
 from tests.factories.queries import CountQueries
 
-PATHS = {"tasks": "/api/v1/users/me/tasks", "projects": "/api/v1/users/me/projects"}
-NAMES = {"tasks": "title", "projects": "name"}
+KINDS = ("tasks", "projects", "labels", "filters")
+PATHS = {kind: f"/api/v1/users/me/{kind}" for kind in KINDS}
+NAMES = {kind: "title" if kind == "tasks" else "name" for kind in KINDS}
+OTHERS = {"filters": {"query": "overdue"}}
 NOBODYS = "0192f3c1-c5d6-7e20-8000-6a7b8c9d0e99"
 
-both = pytest.mark.parametrize("kind", PATHS)
+each = pytest.mark.parametrize("kind", KINDS)
+both = pytest.mark.parametrize("kind", KINDS[:2])
+"""Of those that stand in one another."""
 
 
 async def new(client: Client, kind: str, name: str = "x", **fields: Any) -> dict[str, Any]:
-    reply = await client.post(PATHS[kind], json={NAMES[kind]: name, **fields})
+    reply = await client.post(PATHS[kind], json={NAMES[kind]: name, **OTHERS.get(kind, {}), **fields})
     assert reply.status_code == 201, reply.text
     return dict(reply.json())
 
@@ -43,7 +47,7 @@ async def listed(client: Client, kind: str) -> list[dict[str, Any]]:
 
 async def order(client: Client, kind: str, parent_id: str | None = None) -> str:
     """The letters of what stands in a parent, in their order."""
-    return "".join(row[NAMES[kind]] for row in await listed(client, kind) if row["parent_id"] == parent_id)
+    return "".join(row[NAMES[kind]] for row in await listed(client, kind) if row.get("parent_id") == parent_id)
 
 
 async def faults(client: Client, kind: str, of: str, **where: Any) -> list[tuple[str, str]]:
@@ -52,14 +56,14 @@ async def faults(client: Client, kind: str, of: str, **where: Any) -> list[tuple
     return [(fault["field"], fault["code"]) for fault in reply.json()["errors"]]
 
 
-@both
+@each
 async def test_a_new_one_stands_behind_the_others(owner: Client, kind: str) -> None:
     await several(owner, kind, "abc")
 
     assert await order(owner, kind) == "abc"
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("of", "where", "expected"),
     [
@@ -89,7 +93,7 @@ async def test_a_move_puts_it_where_it_is_asked_to(
     assert await order(owner, kind) == f"{expected}e"
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("of", "where"), [("b", {"after": "a"}), ("b", {"before": "c"}), ("b", {"after": "a", "before": "c"}), ("c", {})]
 )
@@ -120,6 +124,26 @@ async def test_only_a_sibling_of_ones_own_can_be_named(owner: Client, stranger: 
     assert await faults(owner, kind, ids["b"], after=ids["c"], before=ids["a"]) == [("before", "not_in_order")]
     assert await order(owner, kind) == "abc"
     assert await order(stranger, kind) == "x"
+
+
+@each
+async def test_a_list_goes_by_its_own_order_page_by_page(owner: Client, kind: str) -> None:
+    ids = await several(owner, kind, "abcdefg")
+    await move(owner, kind, ids["f"], before=ids["b"])
+
+    letters, reply = "", await owner.get(PATHS[kind], params={"sort": "position", "limit": 3})
+    while True:
+        letters += "".join(row[NAMES[kind]] for row in reply.json())
+        if "next" not in reply.links:
+            break
+        reply = await owner.get(reply.links["next"]["url"])
+
+    assert letters == "afbcdeg"
+    newest = await owner.get(PATHS[kind], params={"limit": 1})
+    cursor = newest.links["next"]["url"].partition("cursor=")[2].partition("&")[0]
+    for wrong in (cursor, "p", "x"):
+        refused = await owner.get(PATHS[kind], params={"sort": "position", "cursor": wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "invalid_cursor")
 
 
 @both
@@ -193,7 +217,7 @@ async def test_a_task_goes_to_a_project_with_its_subtasks(owner: Client, strange
     assert (await owner.get(f"{PATHS['tasks']}/{trashed}")).json()["project_id"] == other
 
 
-@both
+@each
 async def test_a_move_of_another_version_is_refused(owner: Client, kind: str) -> None:
     ids = await several(owner, kind, "ab")
 

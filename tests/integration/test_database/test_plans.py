@@ -36,10 +36,9 @@ from tests.integration.test_database.statements import (
     MAILING,
     MAINTAINING,
     STATEMENTS,
-    VARIANTS,
     WHOLE,
-    Variant,
 )
+from tests.integration.test_database.variants import VARIANTS, Variant
 from tests.integration.test_docs.documents import ROOT, table_after
 
 ROWS = 21
@@ -215,7 +214,7 @@ async def test_whatever_a_request_may_say_is_said(crowd: Crowd, operation: Opera
 
     said = {name for parts in sent for kind in ("params", "json", "data", "files") for name in parts.get(kind, ())}
 
-    assert set(may_say(document)) <= said, f"Add a request to VARIANTS in {HERE}"
+    assert set(may_say(document)) <= said, "Add a request to VARIANTS in tests/integration/test_database/variants.py"
 
 
 def may_say(operation: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from backend.api.openapi import problems
 from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
 from backend.schemas.filters import FilterChanges, FilterCreate, FilterRead
-from backend.schemas.pagination import PageQuery
+from backend.schemas.moves import MoveAmong
+from backend.schemas.pagination import OrderedPageQuery
 from backend.services.filters import FilterNotFound, FilterService
 from backend.services.owned import IdInTrash
 
@@ -24,9 +25,12 @@ router = APIRouter(
 
 
 @router.get("", response_model=list[FilterRead], responses=problems(400, 401, 403))
-async def list_filters(request: Request, filters: Filters, query: Annotated[PageQuery, Query()]) -> Response:
-    """List saved filters, the newest first. While there is more, the `Link` header has the next page's address."""
-    return many(request, await filters.list(query.limit, query.position()))
+async def list_filters(request: Request, filters: Filters, query: Annotated[OrderedPageQuery, Query()]) -> Response:
+    """List saved filters, the newest first or in their order.
+
+    While there is more, the `Link` header has the address of the next page.
+    """
+    return many(request, await filters.list(query))
 
 
 @router.post(
@@ -52,6 +56,12 @@ async def get_filter(filters: Filters, filter_id: PathId, known: IfNoneMatch = N
 async def update_filter(filters: Filters, filter_id: PathId, body: FilterChanges, expected: IfMatch) -> Response:
     """Change a saved filter: what is sent, nothing else."""
     return one(await filters.change(filter_id, body, expected))
+
+
+@router.post("/{filter_id}/move", response_model=FilterRead, responses=problems(400, 401, 403, FilterNotFound, 412))
+async def move_filter(filters: Filters, filter_id: PathId, body: MoveAmong, expected: IfMatch) -> Response:
+    """Move a saved filter among the others."""
+    return one(await filters.move(filter_id, body, expected))
 
 
 @router.delete("/{filter_id}", status_code=204, responses=problems(400, 401, 403, FilterNotFound, 412))

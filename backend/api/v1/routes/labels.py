@@ -11,7 +11,8 @@ from backend.api.openapi import problems
 from backend.api.responses import many, one, one_unless_known, path_of
 from backend.api.scopes import scoped
 from backend.schemas.labels import LabelChanges, LabelCreate, LabelMerge, LabelRead
-from backend.schemas.pagination import PageQuery
+from backend.schemas.moves import MoveAmong
+from backend.schemas.pagination import OrderedPageQuery
 from backend.services.labels import LabelExists, LabelNotFound, LabelService
 from backend.services.owned import IdInTrash
 
@@ -22,9 +23,12 @@ router = APIRouter(prefix="/api/v1/users/{user_id}/labels", tags=["Labels"], dep
 
 
 @router.get("", response_model=list[LabelRead], responses=problems(400, 401, 403))
-async def list_labels(request: Request, labels: Labels, query: Annotated[PageQuery, Query()]) -> Response:
-    """List labels, the newest first. While there is more, the `Link` header has the address of the next page."""
-    return many(request, await labels.list(query.limit, query.position()))
+async def list_labels(request: Request, labels: Labels, query: Annotated[OrderedPageQuery, Query()]) -> Response:
+    """List labels, the newest first or in their order.
+
+    While there is more, the `Link` header has the address of the next page.
+    """
+    return many(request, await labels.list(query))
 
 
 @router.post(
@@ -65,6 +69,12 @@ async def update_label(labels: Labels, label_id: PathId, body: LabelChanges, exp
 async def merge_label(labels: Labels, label_id: PathId, body: LabelMerge, expected: IfMatch) -> Response:
     """Merge a label into another, which is returned. Tasks that carried either carry that one; the first is deleted."""
     return one(await labels.merge(label_id, body, expected))
+
+
+@router.post("/{label_id}/move", response_model=LabelRead, responses=problems(400, 401, 403, LabelNotFound, 412))
+async def move_label(labels: Labels, label_id: PathId, body: MoveAmong, expected: IfMatch) -> Response:
+    """Move a label among the others."""
+    return one(await labels.move(label_id, body, expected))
 
 
 @router.delete("/{label_id}", status_code=204, responses=problems(400, 401, 403, LabelNotFound, 412))

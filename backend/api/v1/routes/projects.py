@@ -26,11 +26,11 @@ router = APIRouter(
 
 @router.get("", response_model=list[ProjectRead], responses=problems(400, 401, 403))
 async def list_projects(request: Request, projects: Projects, query: Annotated[ProjectQuery, Query()]) -> Response:
-    """List projects, the newest first. `parent_id` and `position` tell where they stand.
+    """List projects, the newest first or in their order. `parent_id` and `position` tell where they stand.
 
     While there is more, the `Link` header has the address of the next page.
     """
-    return many(request, await projects.list(query.limit, query.position(), query.filters()))
+    return many(request, await projects.list(query))
 
 
 @router.post(

@@ -14,13 +14,14 @@ from backend.api.scopes import scoped
 from backend.domain.filters import InvalidFilter
 from backend.schemas.finding import TaskQuery
 from backend.schemas.tasks import Completion, TaskChanges, TaskCreate, TaskRead
+from backend.services.moves import IntoItself
 from backend.services.occurrences import OtherOccurrence
 from backend.services.owned import IdInTrash
 from backend.services.task_table import TaskNotFound
 from backend.services.tasks import TaskService
 
 Tasks = Annotated[TaskService, Depends(owned(TaskService))]
-_CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, 412)
+_CHANGE_PROBLEMS = problems(400, 401, 403, TaskNotFound, IntoItself, 412)
 
 
 class _TaskId(StringConvertor):
