@@ -145,6 +145,6 @@ async def test_no_fault_is_found_by_a_tool_that_reads_the_document(
         for name, phases in report["valid_rates"].items()
         if not any(counts["accepted"] for counts in phases.values())
     ]
-    assert set(never_accepted) == set(schemathesis_hooks.OUT_OF_REACH), (
+    assert set(never_accepted) <= set(schemathesis_hooks.OUT_OF_REACH), (
         "a tool that is only ever refused proves nothing"
     )

@@ -122,6 +122,7 @@ PARAMETERS: Mapping[str, Callable[[Client], Awaitable[str]]] = Table(
         "project_id": _made_at("/api/v1/users/me/projects", {"name": f"Home {CANARY}"}),
         "another project_id": _made_at("/api/v1/users/me/projects", {"name": f"Garden {CANARY}"}),
         "filter_id": _made_at("/api/v1/users/me/filters", {"name": f"Soon {CANARY}", "query": "due < tomorrow"}),
+        "another filter_id": _made_at("/api/v1/users/me/filters", {"name": f"Later {CANARY}", "query": "overdue"}),
         "label_id": _made_at("/api/v1/users/me/labels", lambda: {"name": f"garden {uuid4()} {CANARY}"}),
         "another task_id": _made_at("/api/v1/users/me/tasks", {"title": f"Water the garden {CANARY}"}),
         "another label_id": _made_at("/api/v1/users/me/labels", lambda: {"name": f"home {uuid4()} {CANARY}"}),
