@@ -81,7 +81,9 @@ def _between(c: Any, siblings: Conditions, order: Conditions) -> list[ColumnElem
 
 def _key_of(c: Any, name: str, siblings: Conditions) -> ScalarSelect[Any]:
     sibling = bindparam(name, type_=Uuid())
-    return select(c.position).where(*siblings, c.id == sibling, c.deleted_at.is_(None)).scalar_subquery()
+    # With a column that only the table has: an index of positions alone would be read from the owner's first on.
+    there = (c.id == sibling, c.deleted_at.is_(None), c.revision > 0)
+    return select(c.position).where(*siblings, *there).scalar_subquery()
 
 
 def _far(

@@ -48,7 +48,8 @@ _DESCRIPTION = "The fern in the hall too, but not the cactus: it had some on Mon
 _PRIORITIES = ("none", "low", "medium", "high")
 _TASK_COLUMNS: dict[Schema, dict[str, str]] = {
     "peers": {field: field for field in _FIELDS},
-    "donewell": {field: field for field in _FIELDS if field not in {"version", "completed"}} | {"version": "revision"},
+    "donewell": {field: field for field in (*_FIELDS, "position") if field not in {"version", "completed"}}
+    | {"version": "revision"},
 }
 """Which column holds which field; one that is not there is derived."""
 
@@ -91,6 +92,7 @@ def task(user: int, index: int, of: int = TASKS_EACH) -> dict[str, Any]:
         "completed": done is not None,
         "completed_at": done,
         "priority": _PRIORITIES[index % 4],
+        "position": f"l{index + 1:012x}",
         "due_date": date(2027, 1, 1) + timedelta(days=index % 365) if index % 2 else None,
         "created_at": created,
         "updated_at": done or created,

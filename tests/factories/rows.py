@@ -13,7 +13,7 @@ type Rows = dict[str, list[str]]
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _of_a_user() -> str:
+def _of_users() -> str:
     """One SELECT over every table that has rows of users."""
     columns = {
         name: "id" if name == "users" else "user_id"
@@ -21,19 +21,28 @@ def _of_a_user() -> str:
         if name == "users" or "user_id" in table.columns
     }
     selects = [
-        f"SELECT '{name}' AS name, to_jsonb(row)::text AS row FROM {name} AS row WHERE {column} = :user_id"
+        f"SELECT {column} AS whose, '{name}' AS name, to_jsonb(row)::text AS row"
+        f" FROM {name} AS row WHERE {column} = ANY (:user_ids)"
         for name, column in columns.items()
     ]
     return " UNION ALL ".join(selects) + " ORDER BY name, row"
 
 
+_EVERYTHING = text(_of_users())
+
+
 async def everything_of(app: FastAPI, user_id: UUID) -> Rows:
     """Every row that the database has of a user, by table, as JSON."""
-    found: Rows = {}
+    return (await everything_of_each(app, user_id))[user_id]
+
+
+async def everything_of_each(app: FastAPI, *user_ids: UUID) -> dict[UUID, Rows]:
+    """Every row that the database has of these users."""
+    found: dict[UUID, Rows] = {user_id: {} for user_id in user_ids}
     async with app.state.database.begin() as session:
         connection = await session.connection()
-        for name, row in await connection.execute(text(_of_a_user()), {"user_id": user_id}):
-            found.setdefault(name, []).append(row)
+        for whose, name, row in await connection.execute(_EVERYTHING, {"user_ids": list(user_ids)}):
+            found[whose].setdefault(name, []).append(row)
     return found
 
 

@@ -232,6 +232,7 @@ CONFLICTS: Mapping[str, Callable[[Attempt], Awaitable[None]]] = {
     "updateLabel": of_the_same_name,
     "putLabel": of_the_same_name,
     "moveTask": into_itself,
+    **dict.fromkeys(("updateTask", "putTask", "updateTaskPhase2", "putTaskPhase2"), into_itself),
     "moveProject": into_itself,
     "completeTask": due_on_another_day,
     "completeTaskPhase2": due_on_another_day,

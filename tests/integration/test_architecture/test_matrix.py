@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from tests.factories.clients import Client, Person
 from tests.factories.queries import CountQueries
-from tests.factories.rows import Rows, everything_of, ids_in
+from tests.factories.rows import Rows, everything_of_each, ids_in
 from tests.integration.test_api.answers import headers_of
 from tests.integration.test_architecture.matrix import OBJECTS, OWNERS, SENDERS, STRANGERS, Cell, World, cells, send
 from tests.integration.test_architecture.operations import OPERATIONS, PROTECTED, Operation
@@ -77,10 +77,9 @@ class Trial:
         return reply.status_code, *_without(sent, reply.text, headers_of(reply)), len(queries)
 
     async def _rows(self, world: World) -> dict[str, Rows]:
-        return {
-            OWNERS: await everything_of(self._app, world.owner.user_id),
-            STRANGERS: await everything_of(self._app, world.stranger.user_id),
-        }
+        people = {OWNERS: world.owner.user_id, STRANGERS: world.stranger.user_id}
+        found = await everything_of_each(self._app, *people.values())
+        return {whose: found[user_id] for whose, user_id in people.items()}
 
 
 def _but_for_the_audit(rows: Rows) -> Rows:

@@ -159,7 +159,7 @@ AFRESH = (
 """Has an account as it was, whatever those left who had it in tests before."""
 
 SOME = "SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at OFFSET 100 LIMIT 1"
-PROJECT = "SELECT id FROM projects WHERE user_id = $1 ORDER BY created_at OFFSET 100 LIMIT 1"
+NAMED_ONE = "SELECT id FROM {} WHERE user_id = $1 ORDER BY created_at OFFSET 100 LIMIT 1"
 MIDDLE = """
     SELECT created_at, id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL
     ORDER BY created_at DESC, id DESC OFFSET 50000 LIMIT 1
@@ -240,10 +240,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Of one with many tasks: one of these, a project, and a cursor half-way down their list."""
+    """Of one with many tasks: one of these, a project, a label, a filter, and a cursor half-way down their list."""
 
     task_id: UUID
     project_id: UUID
+    label_id: UUID
+    filter_id: UUID
     cursor: str
 
     @classmethod
@@ -251,8 +253,9 @@ class Places:
         row = await connection.fetchrow(MIDDLE, owner)
         assert row is not None
         cursor = encode_cursor(Position(row["created_at"], row["id"]))
-        task, project = [await connection.fetchval(query, owner) for query in (SOME, PROJECT)]
-        return cls(task, project, cursor)
+        queries = [SOME, *(NAMED_ONE.format(table) for table in ("projects", "labels", "filters"))]
+        task, project, label, saved = [await connection.fetchval(query, owner) for query in queries]
+        return cls(task, project, label, saved, cursor)
 
 
 @dataclass(frozen=True, slots=True)

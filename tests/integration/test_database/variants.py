@@ -151,12 +151,15 @@ def _moving(named: Mapping[str, Callable[[Places], UUID]]) -> Sequence[Variant]:
     ]
 
 
-AMONG = [
-    Variant(400, lambda _: {"json": {"after": str(uuid7())}}),
-    Variant(400, lambda _: {"json": {"before": str(uuid7())}}),
-    Variant(404, lambda _: {"json": {}}, _nowhere),
-    Variant(412, lambda _: {"json": {}, "headers": MISMATCH}),
-]
+def _among(place: Callable[[Places], UUID]) -> Sequence[Variant]:
+    """Moves behind and in front of what is there, and of what is not, and of what is not there."""
+    return [
+        Variant(200, lambda member: {"json": {"after": str(place(member.places))}}),
+        Variant(200, lambda member: {"json": {"before": str(place(member.places))}}),
+        Variant(400, lambda _: {"json": {"after": str(uuid7())}}),
+        Variant(404, lambda _: {"json": {}}, _nowhere),
+        Variant(412, lambda _: {"json": {}, "headers": MISMATCH}),
+    ]
 
 
 def _task_of(places: Places) -> UUID:
@@ -242,14 +245,14 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "create_filter": [Variant(201, lambda _: {"json": {**FILTER, "id": str(uuid7())}})],
     "put_filter": _changing(FILTER),
     "update_filter": _changing(FILTER),
-    "move_filter": AMONG,
+    "move_filter": _among(lambda places: places.filter_id),
     "delete_filter": GONE,
     "list_labels": [each({"limit": 20}, deep=deep) for each in (_page, _in_order) for deep in (False, True)],
     "get_label": [Variant(404, ids=_nowhere)],
     "create_label": [Variant(201, lambda _: {"json": {"name": uuid4().hex, "id": str(uuid7())}})],
     "update_label": RENAMING,
     "put_label": RENAMING,
-    "move_label": AMONG,
+    "move_label": _among(lambda places: places.label_id),
     "merge_label": [
         Variant(400, lambda _: {"json": {"into": str(uuid7())}}),
         Variant(404, lambda _: {"json": {"into": str(uuid7())}}, _nowhere),
