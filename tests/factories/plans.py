@@ -1,12 +1,12 @@
 """Plans: how PostgreSQL really ran each statement that an application sent, and those of its own for foreign keys."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from asyncpg import Connection
 from asyncpg.introspection import INTRO_LOOKUP_TYPES
@@ -100,7 +100,7 @@ def explained() -> Iterator[list[Plan]]:
     def heard(_: Any, message: Mapping[str, str], __: Any) -> None:
         _before, marker, told = message["M"].partition(" plan:\n")
         if marker:
-            plan = json.loads(told)
+            plan = msgspec.json.decode(told)
             found = Plan(plan["Query Text"], plan["Plan"])
             # The driver asks once a connection about the type of an array.
             if found.summary() and found.sql != INTRO_LOOKUP_TYPES:

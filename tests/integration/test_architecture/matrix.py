@@ -182,7 +182,10 @@ class Cell:
 
 
 def cells(operation: Operation) -> Iterator[Cell]:
-    """Every cell of an operation: all ids in the path with all others, and with each one in query and body."""
+    """Every cell of an operation: all ids in the path with all others, and below one's own with each in query and body.
+
+    Below a path that is not one's own nobody comes to look at those, so the stranger's are enough there.
+    """
     if not operation.protected:
         yield from (Cell(operation, sender, ()) for sender in SENDERS)
         return
@@ -191,7 +194,9 @@ def cells(operation: Operation) -> Iterator[Cell]:
     paths = [[(place, whose) for whose in OBJECTS] for place in places if place.where == "path"]
     others: list[Ids] = [(), *(((place, whose),) for place in places if place.where != "path" for whose in OBJECTS)]
     for sender, user, path, other in product(SENDERS, users, product(*paths), others):
-        yield Cell(operation, sender, (*user, *path, *other))
+        own = dict(user).get(USER, ME) in (ME, SENDERS[sender].whose)
+        if own or not other or other[0][1] == STRANGERS:
+            yield Cell(operation, sender, (*user, *path, *other))
 
 
 async def send(client: httpx.AsyncClient, world: World, cell: Cell) -> tuple[httpx.Response, list[str]]:

@@ -190,7 +190,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "merge_label": lambda _: {"json": {}},
         "move_label": lambda _: {"json": {}},
         "delete_label": lambda _: {},
-        "export_tasks": lambda _: {},
+        "export_tasks": lambda _: {"params": {"format": "json"}},
         "import_tasks": lambda _: {"files": {"file": ("tasks.json", a_file())}},
         "get_me": lambda _: {},
         "delete_me": lambda _: {"json": {"password": PASSWORD}},

@@ -107,7 +107,7 @@ AUDITED = """
 """
 NAMED: Mapping[str, Mapping[str, str]] = {
     "labels": {},
-    "projects": {"archived": "number % 8334 = 1"},
+    "projects": {"archived": "number % 4000 = 1"},
     "filters": {"query": "'overdue'"},
 }
 """Tables of things with a name and a place, and what else is in every row of theirs."""
@@ -172,7 +172,7 @@ def token_hash(owner: UUID) -> bytes:
 
 
 def named_rows(table: str, others: Mapping[str, str]) -> str:
-    """The SQL that gives 100,000 rows to each of those with many tasks, and one to every other user."""
+    """The SQL that gives 40,000 rows to each of those with many tasks, and one to every other user."""
     values = {
         "user_id": "id",
         "id": "uuidv7()",
@@ -184,7 +184,7 @@ def named_rows(table: str, others: Mapping[str, str]) -> str:
     }
     return f"""
         INSERT INTO {table} ({", ".join(values)}) SELECT {", ".join(values.values())}
-        FROM users CROSS JOIN generate_series(1, CASE WHEN id = ANY ($1::uuid[]) THEN 100000 ELSE 1 END) AS number
+        FROM users CROSS JOIN generate_series(1, CASE WHEN id = ANY ($1::uuid[]) THEN 40000 ELSE 1 END) AS number
     """
 
 

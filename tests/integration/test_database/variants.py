@@ -58,7 +58,7 @@ def _page(asked: Mapping[str, Any], *, deep: bool) -> Variant:
 
 def _in_order(asked: Mapping[str, Any], *, deep: bool) -> Variant:
     """A page in the order of positions, from the beginning or from half-way down."""
-    cursor = {"cursor": encode_place(IN_ORDER, Place(f"l{50_000:012x}", UUID(int=0)))} if deep else {}
+    cursor = {"cursor": encode_place(IN_ORDER, Place(f"l{20_000:012x}", UUID(int=0)))} if deep else {}
     return Variant(200, lambda _: {"params": {**asked, "sort": "position", **cursor}})
 
 
@@ -175,7 +175,6 @@ PROJECT = {"name": "House", "color": "#123456", "archived": True}
 FILTER = {"name": "Late", "color": "#123456", "query": "overdue"}
 
 VARIANTS: Mapping[str, Sequence[Variant]] = {
-    "export_tasks": [Variant(200, lambda _: {"params": {"format": "csv"}})],
     "import_tasks": [
         Variant(
             200,
