@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import quantiles
 
 from backend.database.fast_lane import Statement
-from backend.schemas.tasks import TaskCreate
 from backend.services.task_table import TASKS
 from benchmarks.harness import cluster
 from benchmarks.harness.cluster import Cluster
@@ -47,8 +46,6 @@ PICK = f"""\\set user random(0, {1000 // CONNECTIONS - 1}) * {CONNECTIONS} + :cl
 \\set number random(100000000000, 999999999999)
 """
 NEW = {
-    "new_description": "NULL",
-    "new_completed": "false",
     "new_priority": "'high'",
     "new_due_date": "'2027-03-01'",
 }
@@ -66,13 +63,15 @@ def script(operation: str) -> tuple[str, int]:
         case "read":
             return PICK + _sql(TASKS.get, key), 1
         case "create":
-            fields = frozenset(TaskCreate(title="title").model_dump())
+            fields = frozenset({"title", *(name.removeprefix("new_") for name in NEW)})
             return PICK + _sql(TASKS.insert(fields), {"owner": OWNER, "id": NEW_ID, **NEW, **title}), 1
         case "change":
             return PICK + _sql(TASKS.change(frozenset({"title"})), {**key, **title}), 1
         case _:
-            complete = TASKS.change(frozenset({"completed"}))
-            return PICK_OPEN + "".join(_sql(complete, {**key, "new_completed": to}) for to in ("true", "false")), 2
+            completed = frozenset({"completed"})
+            there, back = TASKS.complete(completed), TASKS.change(completed)
+            there_and_back = [(there, "true"), (back, "false")]
+            return PICK_OPEN + "".join(_sql(each, {**key, "new_completed": to}) for each, to in there_and_back), 2
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COLUMNS = (
     "completed_at",
     "priority",
     "due_date",
+    "position",
     "created_at",
     "updated_at",
 )
@@ -34,7 +35,8 @@ TASKS = """
            CASE WHEN i % 4 = 1 THEN 'The fern in the hall too, but not the cactus: it had some on Monday' END,
            CASE WHEN i % 3 = 0 THEN at + interval '1 hour' END,
            (ARRAY['none', 'low', 'medium', 'high'])[i % 4 + 1],
-           CASE WHEN i % 2 = 1 THEN date '2027-01-01' + i % 365 END, at, at
+           CASE WHEN i % 2 = 1 THEN date '2027-01-01' + i % 365 END,
+           'l' || lpad(to_hex(i + 1), 12, '0'), at, at
     FROM generate_series(0, $2::int - 1) AS i,
          LATERAL (SELECT now() - interval '100 days' + i * interval '100 days' / $2::int AS at) AS moment,
          LATERAL (SELECT id FROM users WHERE name = $1::text AND i >= 0) AS owner
@@ -42,10 +44,11 @@ TASKS = """
 SECONDARY = """
     SELECT pg_get_indexdef(indexrelid) AS made, 'DROP INDEX ' || indexrelid::regclass AS dropped
     FROM pg_index WHERE indrelid = 'tasks'::regclass AND NOT indisprimary
+      AND indexrelid NOT IN (SELECT conindid FROM pg_constraint WHERE conrelid = 'tasks'::regclass)
     UNION ALL
     SELECT format('ALTER TABLE tasks ADD CONSTRAINT %I %s', conname, pg_get_constraintdef(oid)),
            format('ALTER TABLE tasks DROP CONSTRAINT %I', conname)
-    FROM pg_constraint WHERE conrelid = 'tasks'::regclass AND contype IN ('p', 'f')
+    FROM pg_constraint WHERE conrelid = 'tasks'::regclass AND contype IN ('u', 'f')
 """
 SIZES = """
     SELECT 'table' AS part, pg_table_size('tasks') AS bytes
