@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from backend.formats.items import Broken, Item, Kind, Reading, Sources, Unreadable
+from backend.formats.raw_json import MALFORMED, decoded, whole
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 VERSION = 1
 _ARRAYS: Mapping[str, Kind] = {
@@ -35,10 +35,7 @@ class _Document(msgspec.Struct):
 
 def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in it depends on when it is read
     """What is in the file. Raises `Broken` before the first item if it is no such file."""
-    try:
-        document = msgspec.json.decode(file.read(), type=_Document)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Broken("malformed_json", f"This is no JSON export: {error}") from error
+    document: _Document = decoded(file.read(), _Document, "Donewell")
     if document.format != "donewell" or document.version != VERSION:
         raise Broken("unknown_version", f"This is no export of format donewell, version {VERSION}")
     for array, kind in _ARRAYS.items():
@@ -49,10 +46,8 @@ def _items(kind: Kind, values: Sequence[msgspec.Raw]) -> Reading:
     sources = Sources()
     for row, raw in enumerate(values, 1):
         try:
-            fields = _decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            fields = None
-        if not isinstance(fields, dict):
+            fields = whole(raw)
+        except MALFORMED:
             yield Unreadable(row, "not_an_object", f"This {kind} is no JSON object", kind)
             continue
         source = str(fields.get("id") or sources.name(bytes(raw)))

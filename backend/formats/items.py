@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
+from backend.domain.recurrence import Anchor, check
+from backend.domain.recurrence_rule import InvalidRule, parse
+
 type Kind = Literal["project", "label", "filter", "task", "occurrence"]
 """What an item is. In this order they come, so that what is referred to is there."""
 
 LONGEST_TITLE = 255
+LONGEST_DESCRIPTION = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,31 @@ class Task:
             self.losses.append(name)
 
     def title(self, title: str, description: str = "") -> None:
-        """A title that is longer than ours may be is cut, and stands whole in front of the description."""
-        title, description = " ".join(title.split()), description.strip()
+        """A title that is longer than ours may be is cut, and stands whole in front of the description.
+
+        Of a longer description, the end is lost.
+        """
+        title = title.strip()
         if len(title) > LONGEST_TITLE:
-            description = f"{title}\n\n{description}".strip()
+            description = f"{title}\n\n{description}".rstrip()
             title = f"{title[: LONGEST_TITLE - 1]}…"
+        self.lose("end of description", len(description) > LONGEST_DESCRIPTION)
         self.fields["title"] = title
-        self.set("description", description)
+        self.set("description", description[:LONGEST_DESCRIPTION])
+
+    def recur(self, rule: str | None, anchor: Anchor = "due") -> None:
+        """How it recurs, from its due date; lost where there is none, and where we do not take the rule."""
+        start = self.fields.get("due_date")
+        self.lose("recurrence", rule is None or start is None)
+        if rule is None or start is None:
+            return
+        try:
+            parsed = parse(rule)
+            check(parsed, start)
+        except InvalidRule:
+            self.lose("recurrence")
+        else:
+            self.fields["recurrence"] = {"rule": str(parsed), "anchor": anchor}
 
 
 class Sources:

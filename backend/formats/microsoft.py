@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from backend.formats.items import Broken, Found, Item, Reading, Task, Unreadable
-from backend.formats.raw_json import Object, decoded, whole
+from backend.formats.raw_json import MALFORMED, Object, decoded, whole
 from backend.formats.zones import zone_named
 
 _DAYS = {
@@ -49,7 +49,7 @@ def read(file: BinaryIO, now: datetime) -> Reading:
     for number, raw in enumerate(document.value if isinstance(document, _Values) else document, 1):
         try:
             found = msgspec.json.decode(raw, type=_List)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except MALFORMED as error:
             raise Broken("malformed_json", f"List {number} is no list of Microsoft To Do: {error}", number) from error
         source = found.id or found.display_name
         yield Item("project", number, source, {"name": " ".join(found.display_name.split())[:255]})
@@ -59,19 +59,26 @@ def read(file: BinaryIO, now: datetime) -> Reading:
 
 
 def _read_task(row: int, raw: msgspec.Raw, project: str, now: datetime) -> Iterator[Found]:
-    given = whole(raw)
     try:
-        task = None if given is None else _task(given, now)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        task = None
-    if given is None or task is None:
+        given = whole(raw)
+        task, source = _task(given, now), str(given["id"])
+    except MALFORMED:
         yield Unreadable(row, "malformed_task", "This is no task of Microsoft To Do")
         return
-    source = str(given["id"])
     yield Item("task", row, source, task.fields, None, project, task.losses)
-    for step in given.get("checklistItems") or ():
-        fields = {"title": str(step.get("displayName")), "completed": step.get("isChecked") is True}
-        yield Item("task", row, f"{source}/{step.get('id')}", fields, source, project)
+    steps = given.get("checklistItems")
+    for step in steps if isinstance(steps, list) else ():
+        yield _step(row, step, source, project)
+
+
+def _step(row: int, given: Any, task: str, project: str) -> Found:
+    try:
+        step = Task()
+        step.title(str(given["displayName"]))
+        step.set("completed", given.get("isChecked") is True)
+        return Item("task", row, f"{task}/{given['id']}", step.fields, task, project)
+    except MALFORMED:
+        return Unreadable(row, "malformed_task", "This is no step of Microsoft To Do")
 
 
 def _task(given: Object, now: datetime) -> Task:
@@ -93,10 +100,7 @@ def _task(given: Object, now: datetime) -> Task:
     if given.get("isReminderOn") and (reminder := _instant(given.get("reminderDateTime"))):
         task.set("reminders", [f"{reminder:%Y-%m-%dT%H:%M:%SZ}"])
     if given.get("recurrence"):
-        rule = _rule(given["recurrence"])
-        task.lose("recurrence", rule is None or due is None)
-        if rule is not None and due is not None:
-            task.set("recurrence", {"rule": rule})
+        task.recur(_rule(given["recurrence"]))
     return task
 
 

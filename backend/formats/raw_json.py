@@ -1,4 +1,4 @@
-"""JSON of other programs: decoded by its outline first, and each object when it is its turn. Pure."""
+"""JSON within bounds: decoded by its outline first, and each object when it is its turn. Pure."""
 
 from typing import Any
 
@@ -8,20 +8,21 @@ from backend.formats.items import Broken
 
 Object = dict[str, Any]
 
-_decode = msgspec.json.Decoder(Object).decode
+MOST_VALUES = 2_000_000
+"""In a file. 50,000 tasks with forty each have as many; in memory each takes up to a hundred bytes."""
+
+MALFORMED = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What comes of taking an object apart that is not as its format has it."""
+
+whole = msgspec.json.Decoder(Object).decode
+"""The object. Raises one of `MALFORMED` if it is none."""
 
 
 def decoded(content: bytes, outline: Any, name: str) -> Any:
     """The outline of a document. Raises `Broken` where the content is none."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise Broken("too_many_values", f"A file may have {MOST_VALUES:,} values")
     try:
         return msgspec.json.decode(content, type=outline)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Broken("malformed_json", f"This is no export of {name}: {error}") from error
-
-
-def whole(raw: msgspec.Raw) -> Object | None:
-    """The object, or nothing if it is none."""
-    try:
-        return _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from io import StringIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from typing import IO, Any, BinaryIO
 
 from backend.domain.quick_add import quick_add
@@ -24,8 +24,11 @@ _PRIORITIES = {"1": "high", "2": "medium", "3": "low"}
 _NUMBERS = {priority: number for number, priority in _PRIORITIES.items()}
 _LOST = {"RESPONSIBLE": "assignee", "DURATION": "duration", "DEADLINE": "deadline"}
 _OTHERS = {"section": "sections", "note": "comments"}
-_LABEL = re.compile(r"(?:^|(?<=\s))@(\S+)")
+_LABEL = re.compile(r"(?:^|\s)@(\S+)")
+_INDENT = re.compile(r"[0-9]{1,4}")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
+_MOST_COLUMNS = 100
+_LONGEST_ROW = 1_000_000
 _IN_NAME = re.compile(r"\[\w+\]$")
 
 
@@ -36,9 +39,24 @@ def read(file: BinaryIO, now: datetime) -> Reading:
         yield from _Rows(now).read(file, None)
         return
     rows = _Rows(now)
-    for name, member in members(file, ".csv"):
+    for name, content in members(file, ".csv"):
         project = _IN_NAME.sub("", name.rpartition("/")[2].removesuffix(".csv")).rstrip()
-        yield from rows.read(member, None if project == "Inbox" else project)
+        yield from rows.read(BytesIO(content), None if project == "Inbox" else project)
+
+
+class _Lines:
+    """The lines of a text. Those of one row may have so many characters: the module would take any number."""
+
+    def __init__(self, text: TextIOWrapper) -> None:
+        self._text = text
+        self.left = _LONGEST_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(self.left + 1):
+            self.left -= len(line)
+            if self.left < 0:
+                raise Broken("line_too_long", "A row is longer than is taken")
+            yield line
 
 
 class _Rows:
@@ -59,11 +77,14 @@ class _Rows:
             text.detach()
 
     def _read(self, text: TextIOWrapper, project: str | None) -> Reading:
-        reader = csv.DictReader(text, restval="", strict=True)
-        if not {"TYPE", "CONTENT"} <= set(reader.fieldnames or ()):
+        lines = _Lines(text)
+        reader = csv.DictReader(lines, restval="", strict=True)
+        columns = reader.fieldnames or ()
+        if len(columns) > _MOST_COLUMNS or not {"TYPE", "CONTENT"} <= set(columns):
             raise Broken("unknown_columns", "The first line has no columns TYPE and CONTENT")
         parents: list[str] = []
         for row in reader:
+            lines.left = _LONGEST_ROW
             kind = row["TYPE"].strip().lower()
             if kind == "task":
                 yield from self._task(reader.line_num, row, row.get("PROJECT") or project, parents)
@@ -77,7 +98,7 @@ class _Rows:
             self._projects.add(project)
             yield Item("project", line, project, {"name": project})
         indent = row.get("INDENT", "").strip()
-        depth = min(int(indent) if indent.isascii() and indent.isdigit() else 1, len(parents) + 1) or 1
+        depth = min(int(indent) if _INDENT.fullmatch(indent) else 1, len(parents) + 1) or 1
         del parents[depth - 1 :]
         source = self._sources.name(project, *parents[-1:], *(row.get(column, "") for column in _COLUMNS[:-1]))
         task = Task()
@@ -103,7 +124,7 @@ class _Rows:
             task.set("due_date", understood.due_date)
             task.set("due_time", understood.due_time)
             if understood.recurrence:
-                task.set("recurrence", {"rule": understood.recurrence})
+                task.recur(understood.recurrence)
         if task.fields.get("due_time") and (zone := row.get("TIMEZONE", "").strip()):
             task.set("time_zone", zone_named(zone))
 

@@ -9,7 +9,7 @@ import msgspec
 
 from backend.formats.archives import members
 from backend.formats.items import Found, Item, Reading, Task, Unreadable
-from backend.formats.raw_json import Object, decoded, whole
+from backend.formats.raw_json import MALFORMED, Object, decoded, whole
 
 _PRIORITIES = {1: "low", 2: "medium", 3: "high", 4: "high", 5: "high"}
 _LOST = {
@@ -37,8 +37,8 @@ class _Project(msgspec.Struct):
 
 def read(file: BinaryIO, now: datetime) -> Reading:
     """The projects, and their tasks. Raises `Broken`."""
-    for _, member in members(file, "data.json"):
-        projects = decoded(member.read(), list[_Project], "Vikunja")
+    for _, content in members(file, "data.json"):
+        projects = decoded(content, list[_Project], "Vikunja")
         for number, project in enumerate(projects, 1):
             parent = str(project.parent_project_id) if project.parent_project_id > 0 else None
             color = f"#{project.hex_color.lower().lstrip('#')}" if project.hex_color else None
@@ -50,18 +50,15 @@ def read(file: BinaryIO, now: datetime) -> Reading:
 
 
 def _read_task(row: int, raw: msgspec.Raw, project: str, now: datetime) -> Iterator[Found]:
-    given = whole(raw)
     try:
-        task = None if given is None else _task(given, now)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        task = None
-    if given is None or task is None:
+        given = whole(raw)
+        task = _task(given, now)
+        related = given.get("related_tasks") or {}
+        parents = [str(parent["id"]) for parent in related.get("parenttask") or ()]
+        task.lose("relation", len(parents) > 1 or related.keys() - {"parenttask", "subtask"})
+        yield Item("task", row, str(given["id"]), task.fields, parents[0] if parents else None, project, task.losses)
+    except MALFORMED:
         yield Unreadable(row, "malformed_task", "This is no task of Vikunja")
-        return
-    related = given.get("related_tasks") or {}
-    parents = [str(parent["id"]) for parent in related.get("parenttask") or ()]
-    task.lose("relation", len(parents) > 1 or related.keys() - {"parenttask", "subtask"})
-    yield Item("task", row, str(given["id"]), task.fields, parents[0] if parents else None, project, task.losses)
 
 
 def _task(given: Object, now: datetime) -> Task:
@@ -96,13 +93,13 @@ def _recurrence(task: Task, given: Mapping[str, Any]) -> None:
     days, rest = divmod(int(given.get("repeat_after") or 0), _DAY)
     if mode != _MONTHLY and not days and not rest:
         return
-    if (rest and mode != _MONTHLY) or "due_date" not in task.fields:
-        task.lose("recurrence")
-        return
     weekly = days % 7 == 0
-    rule = f"FREQ={'WEEKLY' if weekly else 'DAILY'};INTERVAL={days // 7 if weekly else days}"
-    anchor = "completion" if mode == _FROM_COMPLETION else "due"
-    task.set("recurrence", {"rule": "FREQ=MONTHLY" if mode == _MONTHLY else rule, "anchor": anchor})
+    rule: str | None = f"FREQ={'WEEKLY' if weekly else 'DAILY'};INTERVAL={days // 7 if weekly else days}"
+    if mode == _MONTHLY:
+        rule = "FREQ=MONTHLY"
+    elif rest:
+        rule = None
+    task.recur(rule, "completion" if mode == _FROM_COMPLETION else "due")
 
 
 def _instant(value: str | None) -> datetime | None:

@@ -35,6 +35,7 @@ _LOST = {
 }
 PROJECT = "X-DONEWELL-PROJECT"
 _LONGEST_LINE = 1_000_000
+_MOST_PROPERTIES = 10_000
 
 
 def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in it depends on when it is read
@@ -62,33 +63,34 @@ def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in
 
 def _unfolded(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Content lines, with the number at which each begins (RFC 5545 section 3.1)."""
-    number, begun, line = 0, 1, b""
-    for raw in file:
-        number += 1
+    begun, parts, left = 1, [b""], _LONGEST_LINE
+    for number, raw in enumerate(file, 1):
         content = raw.rstrip(b"\r\n")
-        if content[:1] in (b" ", b"\t") and line:
-            line += content[1:]
-            if len(line) > _LONGEST_LINE:
-                raise Broken("line_too_long", "A line is longer than is taken", begun)
-            continue
-        if line:
-            yield begun, line
-        begun, line = number, content.removeprefix(b"\xef\xbb\xbf") if number == 1 else content
-    if line:
-        yield begun, line
+        if content[:1] in (b" ", b"\t") and parts[0]:
+            parts.append(content[1:])
+        else:
+            if parts[0]:
+                yield begun, b"".join(parts)
+            begun, parts = number, [content.removeprefix(b"\xef\xbb\xbf") if number == 1 else content]
+            left = _LONGEST_LINE
+        left -= len(raw)
+        if left < 0:
+            raise Broken("line_too_long", "A line is longer than is taken", begun)
+    if parts[0]:
+        yield begun, b"".join(parts)
 
 
 def _components(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, Properties | str]]:
     """Each VTODO by its properties, those of its alarms as `VALARM.…`; of others, by what name they are lost."""
     within: list[str] = []
-    begun = number = 0
+    begun = number = left = 0
     found: Properties = {}
     for number, line in lines:
         name, parameters, value = _parts(number, line)
         if name == "BEGIN":
             within.append(value.strip().upper())
             if within[-1] == "VTODO":
-                begun, found = number, {}
+                begun, found, left = number, {}, _MOST_PROPERTIES
         elif name == "END":
             ended = value.strip().upper()
             if not within or within.pop() != ended:
@@ -98,9 +100,16 @@ def _components(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, Prope
             elif ended in _OTHERS:
                 yield number, _OTHERS[ended]
         elif (place := _WITHIN.get((*within[-2:],))) is not None:
+            left = _one_less(left, begun)
             found.setdefault(place + name, []).append((parameters, value))
     if within:
         raise Broken("malformed_calendar", f"The file ends within {within[-1]}", number)
+
+
+def _one_less(left: int, row: int) -> int:
+    if not left:
+        raise Broken("component_too_large", "A VTODO has more properties than are taken", row)
+    return left - 1
 
 
 _WITHIN: Mapping[tuple[str, ...], str] = {("VCALENDAR", "VTODO"): "", ("VTODO", "VALARM"): "VALARM."}

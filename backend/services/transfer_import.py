@@ -6,24 +6,26 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
 from typing import Any, BinaryIO
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 from uuid_utils.compat import uuid7
 
 from backend.auth.principal import TokenInvalid
 from backend.database.fast_lane import FastLane
 from backend.domain.errors import Fault
 from backend.formats import Format
-from backend.formats.batches import BATCH, Batches, Line
+from backend.formats.batches import Batches, Line, cut
 from backend.formats.items import Found, Item, Kind, Loss, Unreadable
 from backend.services import transfer_statements as sql
 from backend.services.move_statements import DEEPEST
 from backend.services.transfer_report import Report
 from backend.services.transfer_values import Refused, values_of
+
+log = structlog.get_logger()
 
 type Values = dict[str, Any]
 
@@ -63,6 +65,8 @@ class Import:
         while not batches.ended:
             # Reading a file is work: others have their turn meanwhile.
             found = await asyncio.to_thread(batches.next)
+            if batches.defect is not None:
+                log.error("tasks.unreadable", user_id=str(self._owner), error=batches.defect)
             if batches.broken is not None and batches.taken == 0:
                 raise batches.broken
             await self._take(found)
@@ -84,7 +88,7 @@ class Import:
             else:
                 by_kind[one.kind] += self._line.ready(one)
         for kind in sql.TABLES:
-            for items in batched(by_kind[kind], BATCH, strict=False):
+            for items in cut(by_kind[kind]):
                 await self._write(kind, items)
 
     async def _write(self, kind: Kind, items: Sequence[Item]) -> None:

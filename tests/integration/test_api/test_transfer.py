@@ -1,6 +1,8 @@
 """Tasks as files: out, in, and in again."""
 
 import json
+import zipfile
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -87,6 +89,22 @@ async def test_what_is_no_file_of_the_format_is_refused(owner: Client, content: 
 
     found = problem(reply, 400, "invalid_input")
     assert found["errors"][0]["field"] == "file"
+
+
+async def test_a_damaged_archive_is_taken_in_as_far_as_it_goes(owner: Client) -> None:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("Garden.csv", "TYPE,CONTENT\ntask,Water the plants\n")
+        archive.writestr("Home.csv", "TYPE,CONTENT\ntask,Pay the rent\n")
+
+    report = await taken_in(owner, file.getvalue().replace(b"Pay the rent", b"Pay the tent"), "todoist")
+
+    assert (report["finished"], report["tasks"]["created"], report["problems"][-1]["code"]) == (
+        False,
+        1,
+        "malformed_zip",
+    )
+    assert [task["title"] for task in answered(await owner.get(TASKS))] == ["Water the plants"]
 
 
 async def test_a_file_has_to_be_sent(owner: Client) -> None:

@@ -104,7 +104,7 @@ def test_a_file_of_todoist() -> None:
         "priority": "high",
         "due_date": date(2027, 3, 1),
         "due_time": time(9),
-        "recurrence": {"rule": "FREQ=MONTHLY;BYMONTHDAY=1"},
+        "recurrence": {"rule": "FREQ=MONTHLY;BYMONTHDAY=1", "anchor": "due"},
         "time_zone": "Europe/Berlin",
     }
     assert list(rent.losses) == ["assignee", "duration"]
@@ -135,7 +135,7 @@ def test_lists_of_microsoft_to_do(wrap: Any) -> None:
         "completed_at": datetime(2027, 2, 27, 23, tzinfo=UTC),
         "due_date": date(2027, 3, 1),
         "reminders": ["2027-03-01T07:00:00Z"],
-        "recurrence": {"rule": "FREQ=MONTHLY;INTERVAL=2;BYDAY=MO;BYSETPOS=-1;UNTIL=20271231"},
+        "recurrence": {"rule": "FREQ=MONTHLY;INTERVAL=2;UNTIL=20271231;BYDAY=MO;BYSETPOS=-1", "anchor": "due"},
     }
     assert list(rent.losses) == ["links"]
     assert (step.parent, step.fields) == ("task-1", {"title": "Find the letter", "completed": True})
