@@ -19,7 +19,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    literal,
+    literal_column,
     or_,
     select,
     update,
@@ -46,6 +46,10 @@ type Along = Callable[[CTE, CTE], Sequence[CTE]]
 is one. Of two that change the same version at once, the second finds that out only when it comes to the row.
 """
 
+# In the text: every write would have four parameters more.
+_IN_FRONT: ColumnElement[str] = literal_column("'l'")
+_TWELVE_DIGITS: tuple[ColumnElement[Any], ...] = (literal_column("12"), literal_column("'0'"))
+_ONE: ColumnElement[int] = literal_column("1")
 _LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
 _LOCK = Statement(_LOCK_OWNER)
 _SEEN = ("project_id", "parent_id", "position", "due_date", "recurrence_rule")
@@ -177,14 +181,14 @@ class OwnedTable:
 
 def at_the_end(revision: ColumnElement[int]) -> ColumnElement[str]:
     """A place behind all that were given before: a fractional index of thirteen characters."""
-    return literal("l").op("||")(func.lpad(func.to_hex(revision), 12, literal("0")))
+    return _IN_FRONT.op("||")(func.lpad(func.to_hex(revision), *_TWELVE_DIGITS))
 
 
 def next_revision(*conditions: ColumnElement[bool]) -> CTE:
     return (
         update(_REVISIONS)
         .where(_REVISIONS.c.user_id == OWNER, *conditions)
-        .values(revision=_REVISIONS.c.revision + 1)
+        .values(revision=_REVISIONS.c.revision + _ONE)
         .returning(_REVISIONS.c.revision)
         .cte("next_revision")
     )
