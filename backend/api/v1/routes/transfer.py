@@ -63,7 +63,7 @@ async def _uploaded(request: Request, _: Owner) -> AsyncIterator[BinaryIO]:
 Pieces = Annotated[AsyncIterator[bytes], Depends(_export, scope="request")]
 Uploaded = Annotated[BinaryIO, Depends(_uploaded)]
 
-router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Tasks"], dependencies=[Depends(scoped("tasks"))])
+router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Tasks"], dependencies=[Depends(scoped("transfer"))])
 
 
 @router.get(

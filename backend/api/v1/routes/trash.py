@@ -16,7 +16,7 @@ from backend.services.trash import NotInTrash, TrashService
 
 Trash = Annotated[TrashService, Depends(owned(TrashService))]
 
-router = APIRouter(prefix="/api/v1/users/{user_id}/trash", tags=["Trash"], dependencies=[Depends(scoped("tasks"))])
+router = APIRouter(prefix="/api/v1/users/{user_id}/trash", tags=["Trash"], dependencies=[Depends(scoped("trash"))])
 
 
 @router.get("", response_model=list[TrashedRead], responses=problems(400, 401, 403))
