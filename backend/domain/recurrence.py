@@ -94,10 +94,8 @@ def next_due(
 
 def occurrences(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
     """The dates after a day of the series that began on `start`, in order, up to COUNT; UNTIL is not looked at."""
-    later = _matches(rule, start, after)
-    if rule.count is None:
-        return later
-    return (date for date in islice(chain((start,), later), rule.count) if date > after)
+    series = chain((start,), _matches(rule, start, after))
+    return (date for date in islice(series, rule.count) if date > after)
 
 
 def _after_completion(rule: Rule, due: Due, day: dt.date, zone: str, taken: int) -> Due | None:
@@ -118,11 +116,19 @@ def _ended(rule: Rule, due: Due, zone: str) -> bool:
     if not isinstance(until, dt.datetime):
         return due.date > until
     if due.time is None:
-        return due.date > (until if until.tzinfo is None else until.astimezone(ZoneInfo(zone))).date()
+        return due.date > _last_day(until, zone)
     if until.tzinfo is None:
         return dt.datetime.combine(due.date, due.time) > until
     at = instant(due, zone)
     return at is not None and at > until
+
+
+def _last_day(until: dt.datetime, zone: str) -> dt.date:
+    try:
+        return (until if until.tzinfo is None else until.astimezone(ZoneInfo(zone))).date()
+    except OverflowError:
+        # It is a day beyond the calendar there: the end of the calendar comes to the same.
+        return until.date()
 
 
 def _matches(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
@@ -130,7 +136,8 @@ def _matches(rule: Rule, start: dt.date, after: dt.date) -> Iterator[dt.date]:
     since = start if rule.count else max(start, after)
     first = _beginning(rule, start, near=since)
     found = iter(_series(rule, start, first, CountedStep(rule.interval, _periods(rule, after - first))))
-    with suppress(LookedFarEnough):
+    # The last week of the calendar leads beyond it, and so dateutil fails at its end.
+    with suppress(LookedFarEnough, ValueError, OverflowError):
         for moment in found:
             date = moment.date()
             if _day_is_implied(rule):

@@ -97,6 +97,7 @@ def reminder(value: str) -> str:
     if utc is None:
         message = "Write an instant like 2027-03-01T08:00:00Z, or a duration before the due time like PT15M"
         raise PydanticCustomError("reminder_form", message)
+    finite_date(utc.date())
     return utc.isoformat().replace("+00:00", "Z")
 
 

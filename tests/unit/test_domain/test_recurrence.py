@@ -260,6 +260,44 @@ def test_a_series_begins_within_the_calendar_that_we_follow() -> None:
         assert after(f"FREQ={frequency}", "9999-12-30", "9999-12-30 12:00") is None
 
 
+@pytest.mark.parametrize(
+    ("rule", "task", "expected"),
+    [
+        ("FREQ=WEEKLY", "9999-12-19", "9999-12-26"),
+        ("FREQ=WEEKLY", "9999-12-26", None),
+        ("FREQ=WEEKLY;BYDAY=MO,TU,SU", "9999-12-27", "9999-12-28"),
+        ("FREQ=WEEKLY;BYDAY=MO,TU,SU", "9999-12-28", None),
+        ("FREQ=YEARLY;BYWEEKNO=52;BYDAY=TH;WKST=TH", "9999-12-24", None),
+    ],
+)
+def test_the_last_days_of_the_calendar_are_found_and_nothing_after_them(
+    rule: str, task: str, expected: str | None
+) -> None:
+    assert after(rule, task, f"{task} 12:00") == expected
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    ("until", "expected"), [("99991231T235959Z", day("2027-01-05")), ("00010101T000000Z", None)], ids=["last", "first"]
+)
+@pytest.mark.parametrize("at", [None, time(9)], ids=["all day", "timed"])
+def test_a_series_may_end_at_either_end_of_the_calendar(
+    zone: str, until: str, expected: date | None, at: time | None
+) -> None:
+    now = datetime(2027, 1, 4, 0, 0, tzinfo=UTC)
+    daily = Recurrence(parse(f"FREQ=DAILY;UNTIL={until}"))
+
+    found = next_due(daily, Due(day("2027-01-04"), at), start=day("2027-01-04"), now=now, viewer_zone=zone)
+
+    assert (found and found.date) == expected
+
+
+@pytest.mark.parametrize("rule", ["FREQ=WEEKLY", "FREQ=WEEKLY;COUNT=50", "FREQ=WEEKLY;BYDAY=WE"])
+def test_a_series_that_is_still_to_begin_begins_with_its_start(rule: str) -> None:
+    """A Monday, which counts even where the rule does not match it."""
+    assert after(rule, "2027-12-01", "2027-12-01 12:00", start="2027-12-06") == "2027-12-06"
+
+
 @pytest.mark.parametrize("frequency", PERIODS)
 def test_the_search_for_a_day_has_a_bound(frequency: str) -> None:
     """dateutil would go on to the year 9999, but adds the interval once for each period that it looks at."""
