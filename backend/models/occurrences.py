@@ -25,7 +25,8 @@ class Occurrence(OwnedRow, table=True):
             "id",
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index("task_occurrences_user_id_task_id_idx", "user_id", "task_id"),
+        # The latest, to undo it, and all of a task that goes.
+        Index("task_occurrences_user_id_task_id_idx", "user_id", "task_id", "revision", "id"),
         Index(
             "task_occurrences_trash_idx",
             "user_id",
@@ -49,4 +50,4 @@ class Occurrence(OwnedRow, table=True):
     time_zone: str | None = None
     completed_at: datetime = Field(sa_type=TIMESTAMP(timezone=True))
     previous: dict[str, Any] = Field(sa_type=JSONB)
-    """What undoing brings back of the task: its due, its reminders, and the subtasks that were reopened."""
+    """What undoing brings back of the task: its due, its reminders, how it recurred, and which subtasks were done."""

@@ -115,6 +115,10 @@ class ImportedTask(Imported):
     reminders: Reminders = []
 
 
+class _Recurred(ImportedRecurrence):
+    start: CalendarDate
+
+
 class _Previous(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -122,8 +126,9 @@ class _Previous(BaseModel):
     due_time: DueTime | None = None
     time_zone: DueZone | None = None
     reminders: Reminders = []
-    recurrence_taken: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
+    recurrence: _Recurred | None = None
     subtasks: Annotated[dict[Id, Instant], Field(max_length=10_000)] = {}
+    open_subtasks: Annotated[list[Id], Field(max_length=10_000)] = []
 
 
 class ImportedOccurrence(Imported):

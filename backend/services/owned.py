@@ -52,7 +52,10 @@ _TWELVE_DIGITS: tuple[ColumnElement[Any], ...] = (literal_column("12"), literal_
 _ONE: ColumnElement[int] = literal_column("1")
 _LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
 _LOCK = Statement(_LOCK_OWNER)
-_SEEN = ("project_id", "parent_id", "position", "due_date", "recurrence_rule")
+_SEEN = (
+    *("project_id", "parent_id", "position", "due_date"),
+    *("recurrence_rule", "recurrence_anchor", "completed_at"),
+)
 """What the function `lock` gives of a row: upon this rests what is written next."""
 
 LONG = 30.0

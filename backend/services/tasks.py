@@ -22,7 +22,8 @@ from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.finding import Finder
 from backend.services.labels import ensure
 from backend.services.moves import move_in
-from backend.services.occurrences import OccurrenceService
+from backend.services.occurrence_statements import ONCE
+from backend.services.occurrences import COMPLETED, OccurrenceService
 from backend.services.owned import LONG, OwnedRows, lock, named_new
 from backend.services.task_moves import MOVES
 from backend.services.task_places import explain
@@ -38,9 +39,6 @@ _REFUSED = {
 }
 """What the database refuses, by the constraint, and what a client is told."""
 
-_COMPLETE = TASKS.complete(frozenset({"completed"}))
-_COMPLETED = named_new({"completed": True})
-
 _PLACE = ("project_id", "parent_id")
 _RESTING = {*_PLACE, "labels", "recurrence"}
 """Fields that rest on what is there: it must stay as it is read until the task is written."""
@@ -53,6 +51,7 @@ class TaskService:
         self._lane = lane
         self._owner = owner
         self._tasks = OwnedRows(TASKS, lane, owner)
+        self._occurrences = OccurrenceService(lane, owner)
 
     async def list(self, limit: int, after: Position | None, equal: Mapping[str, Any]) -> Page:
         """A page of the tasks, newest first."""
@@ -115,7 +114,8 @@ class TaskService:
             return await self.complete(task_id, expected)
         with _refusing():
             if completes or fields.keys() & _RESTING:
-                async with self._lane.transaction(LONG if fields.keys() & _PLACE else None) as transaction:
+                seconds = LONG if completes or fields.keys() & _PLACE else None
+                async with self._lane.transaction(seconds) as transaction:
                     row, changed, completed = await self._change_in(transaction, task_id, fields, expected)
             else:
                 (row, changed), completed = await self._tasks.change(task_id, fields, expected), False
@@ -127,7 +127,9 @@ class TaskService:
         """The task, completed with its open subtasks; one that recurs is due the next time. Raises as `change` does,
         or `OtherOccurrence` when it is due on another day than was seen.
         """
-        row, completed = await self._complete(self._lane, task_id, expected, seen)
+        row, completed = await self._tasks.write(ONCE, task_id, expected, COMPLETED), True
+        if row is None:
+            row, completed = await self._occurrences.complete(task_id, expected, seen)
         if completed:
             log.info("task.completed", task_id=str(task_id), fields=["completed"])
         return row
@@ -144,6 +146,9 @@ class TaskService:
         tasks = OwnedRows(TASKS, transaction, self._owner)
         current = await tasks.lock(task_id, expected)
         new, moved = dict(fields), False
+        if new.get("completed") and current["completed_at"] is not None:
+            # It is, and what is below it has been since: what is new there is not meant.
+            del new["completed"]
         place = {name: new.pop(name) for name in _PLACE if name in new}
         if any(current[name] != value for name, value in place.items()):
             asked = {"after": None, "before": None, **place}
@@ -151,6 +156,9 @@ class TaskService:
             expected = None
         if "labels" in new:
             new["labels"] = await ensure(transaction, self._owner, new["labels"])
+        if _goes_on(new, current):
+            # As it is, from when it began: to set it again would begin a series anew.
+            del new["recurrence"]
         if "recurrence" in new:
             new |= _recurring(new.pop("recurrence"), new.get("due_date", current["due_date"]))
         if new.get("completed") is not True:
@@ -160,7 +168,7 @@ class TaskService:
             # First what else is new: it may be that the task recurs, or that it does no longer.
             del new["completed"]
             _, changed = await tasks.change(task_id, new, expected)
-            row, completed = await self._complete(transaction, task_id, None)
+            row, completed = await self._occurrences.complete_in(transaction, task_id, None)
             return row, changed or moved, completed
         done = await tasks.write(TASKS.complete(frozenset(new)), task_id, expected, named_new(new))
         if done is None:
@@ -168,13 +176,13 @@ class TaskService:
         # Both are the instant of the one statement that completed it.
         return done, True, done["completed_at"] == done["updated_at"]
 
-    async def _complete(
-        self, lane: Lane, task_id: UUID, expected: Expected, seen: date | None = None
-    ) -> tuple[Row, bool]:
-        once = await OwnedRows(TASKS, lane, self._owner).write(_COMPLETE, task_id, expected, _COMPLETED)
-        if once is not None:
-            return once, True
-        return await OccurrenceService(lane, self._owner).complete(task_id, expected, seen)
+
+def _goes_on(new: Mapping[str, Any], current: Row) -> bool:
+    """Whether the recurrence that is sent is the one that is there."""
+    sent = new.get("recurrence")
+    if sent is None or new.get("due_date", current["due_date"]) is None:
+        return False
+    return bool((sent["rule"], sent["anchor"]) == (current["recurrence_rule"], current["recurrence_anchor"]))
 
 
 def _recurring(recurring: Mapping[str, Any] | None, due: date | None) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.factories.clients import Client
 from tests.integration.test_api.answers import TASKS, answered, problem
 
@@ -184,3 +186,91 @@ async def test_whoever_is_late_changes_nothing_below_the_task(owner: Client) -> 
         assert sorted((changed.status_code, completed.status_code)) == [200, 412]
         below = answered(await owner.get(f"{TASKS}/{child['id']}"))
         assert below["completed"] == (completed.status_code == 200)
+
+
+async def subtask(client: Client, parent: Json, **fields: Any) -> Json:
+    made: Json = answered(await client.post(TASKS, json={"title": "Pour", "parent_id": parent["id"], **fields}), 201)
+    return made
+
+
+async def change(client: Client, task: Json, **fields: Any) -> Json:
+    changed: Json = answered(await client.patch(f"{TASKS}/{task['id']}", json=fields))
+    return changed
+
+
+async def is_completed(client: Client, task: Json) -> bool:
+    return bool(answered(await client.get(f"{TASKS}/{task['id']}"))["completed"])
+
+
+async def test_a_recurrence_that_is_sent_back_as_it_is_goes_on(owner: Client) -> None:
+    task = await make(owner, date(2031, 1, 31), recurrence={"rule": "FREQ=MONTHLY;COUNT=3"})
+    short = await complete(owner, task)
+    assert short["due_date"] == "2031-02-28"
+
+    same = await change(owner, task, recurrence={"rule": "rrule:count=3;freq=monthly"})
+
+    assert same == short
+    assert (await complete(owner, task))["due_date"] == "2031-03-31"
+    assert (await complete(owner, task))["completed"]
+
+
+async def test_without_a_due_date_nothing_goes_on_recurring(owner: Client) -> None:
+    task = await make(owner, TODAY)
+
+    reply = await owner.patch(f"{TASKS}/{task['id']}", json={"due_date": None, "recurrence": task["recurrence"]})
+
+    assert problem(reply, 400, "invalid_input")["errors"][0]["code"] == "due_date_required"
+
+
+@pytest.mark.parametrize("fields", [{}, {"title": "Spring cleaning"}, {"title": "Garden"}])
+async def test_to_complete_what_is_completed_completes_nothing_below_it(owner: Client, fields: Json) -> None:
+    parent = answered(await owner.post(TASKS, json={"title": "Garden"}), 201)
+    done = await change(owner, parent, completed=True)
+    late = await subtask(owner, parent)
+
+    again = await change(owner, parent, completed=True, **fields)
+
+    assert again["completed_at"] == done["completed_at"]
+    assert not await is_completed(owner, late)
+
+
+async def test_undo_brings_back_the_subtasks_of_the_last_occurrence(owner: Client) -> None:
+    task = await make(owner, TODAY, recurrence={"rule": "FREQ=DAILY;COUNT=1"})
+    was_open, was_done = await subtask(owner, task), await subtask(owner, task, completed=True)
+    assert (await complete(owner, task))["completed"]
+
+    await post(owner, task, "undo")
+
+    assert not await is_completed(owner, was_open)
+    assert answered(await owner.get(f"{TASKS}/{was_done['id']}"))["completed_at"] == was_done["completed_at"]
+
+
+async def test_undo_opens_what_was_open_and_completes_what_was_done(owner: Client) -> None:
+    task = await make(owner, TODAY)
+    was_open, was_done = await subtask(owner, task), await subtask(owner, task, completed=True)
+    elsewhere = await subtask(owner, task, completed=True)
+    await complete(owner, task)
+    for each in (was_open, was_done):
+        await change(owner, each, completed=True)
+    await change(owner, elsewhere, parent_id=None)
+    late = await subtask(owner, task, completed=True)
+
+    await post(owner, task, "undo")
+
+    assert not await is_completed(owner, was_open)
+    assert answered(await owner.get(f"{TASKS}/{was_done['id']}"))["completed_at"] == was_done["completed_at"]
+    assert not await is_completed(owner, elsewhere)
+    assert await is_completed(owner, late)
+
+
+@pytest.mark.parametrize("recurrence", [None, {"rule": "FREQ=DAILY;COUNT=1"}])
+async def test_undo_brings_back_how_the_task_recurred(owner: Client, recurrence: Json | None) -> None:
+    task = await make(owner, date(2031, 1, 31), recurrence={"rule": "FREQ=MONTHLY;COUNT=3"})
+    await complete(owner, task)
+    await change(owner, task, recurrence=recurrence)
+
+    undone = await post(owner, task, "undo")
+
+    assert (undone["due_date"], undone["recurrence"]) == ("2031-01-31", task["recurrence"])
+    dues = [(await complete(owner, task))["due_date"] for _ in range(3)]
+    assert dues == ["2031-02-28", "2031-03-31", "2031-03-31"]

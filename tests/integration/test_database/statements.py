@@ -7,7 +7,7 @@ HERE = "tests/integration/test_database/statements.py"
 TASK_READ = "select tasks: tasks_pkey"
 TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
 TREE_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx"
-TASK_STATE = "select tasks, select users: tasks_pkey, users_pkey"
+TASK_STATE = "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey"
 ZONE = "select users: users_pkey"
 """Of the viewer, by which a trigger tells when a task is overdue."""
 
@@ -150,7 +150,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "lock tasks: tasks_pkey",
         "lock users: users_pkey",
         "select tasks, select projects: projects_pkey, tasks_place_key",
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select tasks: tasks_pkey",
         "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
         "select users: users_pkey",
@@ -167,7 +167,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "lock tasks: tasks_pkey",
         "lock users: users_pkey",
         "select tasks, select projects: projects_pkey, tasks_place_key",
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select tasks: tasks_pkey",
         "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
         "select users: users_pkey",
@@ -178,7 +178,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "complete_task": {
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select tasks: tasks_pkey",
         "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
@@ -352,9 +352,9 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select tasks, select projects: projects_trash_idx, tasks_trash_idx",
     },
     "undo_occurrence": {
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select users: users_pkey",
-        "update revisions, update tasks, update task_occurrences: revisions_pkey, task_occurrences_listing_idx, task_occurrences_pkey, tasks_pkey",
+        "update revisions, update tasks, update task_occurrences: revisions_pkey, task_occurrences_pkey, task_occurrences_user_id_task_id_idx, tasks_pkey, tasks_user_id_parent_id_idx",
     },
     "purge": {
         "delete task_occurrences: task_occurrences_user_id_task_id_idx",
@@ -362,7 +362,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks: tasks_user_id_parent_id_idx",
     },
     "skip_occurrence": {
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select users: users_pkey",
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
@@ -371,7 +371,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "list_occurrences": {
         "select task_occurrences: task_occurrences_listing_idx",
-        "select tasks, select users: tasks_pkey, users_pkey",
+        "select tasks: tasks_pkey",
     },
 }
 """What the route of a name does to which tables, and the indexes that lead to their rows; foreign keys' checks too."""

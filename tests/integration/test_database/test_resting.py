@@ -18,6 +18,10 @@ type Write = Callable[[Client], Coroutine[Any, Any, httpx.Response]]
 PROJECT_TRASHED = "UPDATE projects SET deleted_at = now(), trashed_with = id WHERE user_id = $1"
 PARENT_TRASHED = "UPDATE tasks SET deleted_at = now(), trashed_with = id WHERE user_id = $1 AND title = 'Garden'"
 LABEL_RENAMED = "UPDATE labels SET name = 'plants' WHERE user_id = $1"
+RECURRENCE_TAKEN = """
+    UPDATE tasks SET recurrence_rule = NULL, recurrence_anchor = NULL, recurrence_start = NULL, revision = revision + 1
+    WHERE user_id = $1
+"""
 DUE_TAKEN = "UPDATE tasks SET due_date = NULL, overdue_at = NULL WHERE user_id = $1"
 
 
@@ -82,3 +86,34 @@ async def test_no_task_recurs_that_is_not_due(stage: Stage) -> None:
 
         assert (reply.status_code, reply.json()["errors"][0]["code"]) == (400, "due_date_required")
         assert (await client.get(f"{TASKS}/{task}")).json()["recurrence"] is None
+
+
+async def daily(client: Client) -> str:
+    task = {"title": "Water", "due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
+    return f"{TASKS}/{(await client.post(TASKS, json=task)).json()['id']}"
+
+
+async def test_what_recurs_no_longer_is_completed(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        task = await daily(client)
+
+        reply = await behind(stage, client, RECURRENCE_TAKEN, client.patch(f"{task}/complete"))
+
+        assert (reply.status_code, reply.json()["completed"]) == (200, True)
+
+
+async def test_undo_takes_back_what_was_done_while_it_waited(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        task = await daily(client)
+        await client.patch(f"{task}/complete")
+
+        async with stage.holding(LANES["fast lane"].lock, client.user_id):
+            completing = asyncio.ensure_future(client.patch(f"{task}/complete"))
+            await stage.blocked(1)
+            undoing = asyncio.ensure_future(client.post(f"{task}/undo"))
+            await stage.blocked(2)
+        completed, undone = await completing, await undoing
+
+        assert (completed.json()["due_date"], undone.json()["due_date"]) == ("2027-03-03", "2027-03-02")
+        left = (await client.get(f"{task}/occurrences")).json()
+        assert [occurrence["due_date"] for occurrence in left] == ["2027-03-01"]

@@ -43,6 +43,6 @@ async def skip_occurrence(occurrences: Occurrences, recurring_task_id: PathId, e
 async def undo_occurrence(occurrences: Occurrences, recurring_task_id: PathId, expected: IfMatch) -> Response:
     """Take back that the latest occurrence was done.
 
-    The task is due when it was, with its reminders, and with the subtasks that were completed.
+    The task is due and recurs as it did, with its reminders; its subtasks are open or completed as they were.
     """
     return one(await occurrences.undo(recurring_task_id, expected))

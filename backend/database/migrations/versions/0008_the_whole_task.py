@@ -276,7 +276,8 @@ def _create_occurrences() -> None:
     columns = ["user_id", "task_id", "created_at", "id"]
     op.create_index("task_occurrences_listing_idx", "task_occurrences", columns, postgresql_where=LIVE)
     op.create_index("task_occurrences_trash_idx", "task_occurrences", TRASHED, postgresql_where=IN_TRASH)
-    op.create_index("task_occurrences_user_id_task_id_idx", "task_occurrences", ["user_id", "task_id"])
+    done = ["user_id", "task_id", "revision", "id"]
+    op.create_index("task_occurrences_user_id_task_id_idx", "task_occurrences", done)
     completed = ["user_id", "completed_at", "task_id"]
     op.create_index("task_occurrences_completed_idx", "task_occurrences", completed, postgresql_where=LIVE)
 
