@@ -7,7 +7,6 @@ HERE = "tests/integration/test_database/statements.py"
 TASK_READ = "select tasks: tasks_pkey"
 TASK_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey"
 TREE_WRITTEN = "update tasks, update revisions: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx"
-TASK_STATE = "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey"
 ZONE = "select users: users_pkey"
 """Of the viewer, by which a trigger tells when a task is overdue."""
 
