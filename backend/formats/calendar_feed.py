@@ -133,4 +133,8 @@ def _until(until: dt.date | dt.datetime | None, zone: str | None, *, timed: bool
         until = dt.datetime.combine(until, dt.time(23, 59, 59))
     if zone is None:
         return until.replace(tzinfo=None)
-    return (until if until.tzinfo else until.replace(tzinfo=there)).astimezone(dt.UTC)
+    try:
+        return (until if until.tzinfo else until.replace(tzinfo=there)).astimezone(dt.UTC)
+    except OverflowError:
+        # That is beyond the calendar: its end comes to the same.
+        return until.replace(tzinfo=dt.UTC)

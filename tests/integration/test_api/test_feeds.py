@@ -132,6 +132,16 @@ async def test_what_recurs_is_shown_on_the_days_of_its_series(  # noqa: PLR0917
     assert [f"{day:%m-%d}" for day in shown] == expected
 
 
+@pytest.mark.parametrize(("zone", "hour"), [("America/New_York", 23), ("Asia/Tokyo", 14)])
+async def test_a_series_may_end_with_the_calendar(owner: Client, anonymous: Client, zone: str, hour: int) -> None:
+    recurring = {"rule": "FREQ=DAILY;UNTIL=99991231"}
+    await make(owner, due_date="2027-03-01", due_time="09:00", time_zone=zone, recurrence=recurring)
+
+    (event,) = (await read(anonymous, await subscribe(owner))).walk("VEVENT")
+
+    assert event["RRULE"]["UNTIL"] == [dt.datetime(9999, 12, 31, hour, 59, 59, tzinfo=dt.UTC)]
+
+
 async def test_of_what_counts_from_completion_only_the_next_time_is_known(owner: Client, anonymous: Client) -> None:
     feed = await subscribe(owner)
     await make(owner, due_date="2027-03-01", recurrence={"rule": "FREQ=DAILY", "anchor": "completion"})
