@@ -27,6 +27,8 @@ PAGE = 100
 PLACES = 5_000
 """Tasks of which it is read at a time where they stand."""
 
+_LAST = UUID("ffffffff-ffff-ffff-ffff-ffffffffffff")
+
 RETRY = 10
 """Seconds after which whoever has one running is asked to come again."""
 
@@ -141,9 +143,10 @@ async def _pages(lane: FastLane, owner: UUID, statement: Statement, size: int) -
     values: dict[str, Any] = {"owner": owner, "id": UUID(int=0), "rows": size}
     while rows := await lane.fetch(statement, values):
         yield rows
-        if len(rows) < size:
+        last = rows[-1]["id"].int
+        if len(rows) < size or last == _LAST.int:
             return
-        values["id"] = rows[-1]["id"]
+        values["id"] = UUID(int=last + 1)
 
 
 def _outline(rows: Sequence[Row]) -> Iterator[tuple[UUID, int]]:

@@ -81,9 +81,9 @@ async def test_a_dry_run_tells_row_by_row_and_writes_nothing(owner: Client) -> N
 
     assert [(row["row"], row["outcome"], row["field"], row["code"]) for row in dry["rows"]] == [
         (3, "skipped", None, "not_an_object"),
+        (1, "created", None, None),
         (2, "skipped", "title", "string_too_short"),
         (4, "skipped", "due_date", "date_form"),
-        (1, "created", None, None),
     ]
     assert answered(await owner.get(TASKS)) == []
     wet = await taken_in(owner, content)

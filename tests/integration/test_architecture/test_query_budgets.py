@@ -53,7 +53,7 @@ BUDGETS: Mapping[str, int] = {
     "move_label": 3,
     "delete_label": 2,
     "export_tasks": 5,
-    "import_tasks": 3,
+    "import_tasks": 4,
     "get_me": 1,
     "delete_me": 7,
     "export_me": 15,

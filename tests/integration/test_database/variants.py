@@ -1,5 +1,6 @@
 """The requests that bring about every statement that a route sends."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -174,12 +175,34 @@ GONE = [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH}
 PROJECT = {"name": "House", "color": "#123456", "archived": True}
 FILTER = {"name": "Late", "color": "#123456", "query": "overdue"}
 
+A_TABLE = "TYPE,CONTENT,INDENT,PROJECT\ntask,Water @garden,1,Home\ntask,The fern,2,Home\n"
+
+
+def a_whole_file() -> bytes:
+    """One of everything, that stands in one another."""
+    project, task = str(uuid7()), str(uuid7())
+    done = {"due_date": "2027-03-01", "completed_at": "2027-03-01T09:00:00Z", "previous": {"due_date": "2027-03-01"}}
+    return json.dumps(
+        {
+            "format": "donewell",
+            "version": 1,
+            "projects": [{"id": project, "name": "Home"}, {"id": str(uuid7()), "name": "Garden", "parent_id": project}],
+            "labels": [{"id": str(uuid7()), "name": f"plants {project}"}],
+            "filters": [{"id": str(uuid7()), "name": "Late", "query": "overdue"}],
+            "tasks": [{"id": task, "title": "Water", "project_id": project, "labels": ["plants"]}],
+            "occurrences": [{"id": str(uuid7()), "task_id": task, **done}],
+        }
+    ).encode()
+
+
 VARIANTS: Mapping[str, Sequence[Variant]] = {
     "import_tasks": [
         Variant(
             200,
             lambda _: {"params": {"format": "json", "dry_run": "true"}, "files": {"file": ("x", a_file())}},
-        )
+        ),
+        Variant(200, lambda _: {"params": {"format": "csv"}, "files": {"file": ("x", A_TABLE)}}),
+        Variant(200, lambda _: {"files": {"file": ("x", a_whole_file())}}),
     ],
     "list_tasks": [*PAGES, *FINDING],
     "get_task": [Variant(404, ids=_nowhere)],
