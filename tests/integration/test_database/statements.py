@@ -309,6 +309,8 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select task_occurrences: task_occurrences_pkey",
         "select tasks: tasks_pkey",
         "select users: users_pkey",
+        "lock users: users_pkey",
+        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
     },
     "update_me": {"lock users: users_pkey", "update users: users_pkey", "select users: users_pkey"},
     "register_user": {COUNTED, "insert users", "insert revisions", "insert sessions", "insert mails", *AUDITED},

@@ -189,7 +189,7 @@ def a_whole_file() -> bytes:
             "projects": [{"id": project, "name": "Home"}, {"id": str(uuid7()), "name": "Garden", "parent_id": project}],
             "labels": [{"id": str(uuid7()), "name": f"plants {project}"}],
             "filters": [{"id": str(uuid7()), "name": "Late", "query": "overdue"}],
-            "tasks": [{"id": task, "title": "Water", "project_id": project, "labels": ["plants"]}],
+            "tasks": [{"id": task, "title": "Water", "project_id": project, "labels": [f"new {task}"]}],
             "occurrences": [{"id": str(uuid7()), "task_id": task, **done}],
         }
     ).encode()
