@@ -77,6 +77,23 @@ async def test_monthly_on_the_31st_comes_back_to_the_31st(owner: Client) -> None
     assert dues == ["2031-02-28", "2031-03-31", "2031-04-30"]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    ("due", "rule"),
+    [(TODAY, "FREQ=DAILY;UNTIL=99991231T235959Z"), (date(9999, 12, 28), "FREQ=DAILY"), (TODAY, "FREQ=WEEKLY;COUNT=3")],
+    ids=["until", "due", "reminders"],
+)
+async def test_the_end_of_the_calendar_stops_no_task(owner: Client, zone: str, due: date, rule: str) -> None:
+    answered(await owner.patch("/api/v1/users/me", json={"time_zone": zone}))
+    reminders = ["9999-12-30T23:00:00Z", "0001-01-02T00:00:00Z"]
+    task = await make(owner, due, recurrence={"rule": rule}, reminders=reminders)
+
+    assert (await complete(owner, task))["due_date"] > str(due)
+    skipped = await post(owner, task, "skip")
+    assert skipped["due_date"] > str(due + timedelta(days=1))
+    assert answered(await owner.put(f"{TASKS}/{task['id']}", json={"reminders": skipped["reminders"]})) == skipped
+
+
 async def test_saying_it_twice_with_the_day_that_was_seen_completes_once(owner: Client) -> None:
     task = await make(owner, TODAY)
 
@@ -93,6 +110,18 @@ async def test_two_who_complete_it_at_once_complete_it_once(owner: Client) -> No
     await asyncio.gather(*(complete(owner, task, due_date=str(TODAY)) for _ in range(8)))
 
     assert len(await occurrences(owner, task)) == 1
+
+
+async def test_of_many_at_once_each_does_what_it_says(owner: Client) -> None:
+    first = date(2031, 1, 1)
+    task = await make(owner, first)
+
+    await asyncio.gather(*(complete(owner, task) for _ in range(8)), *(post(owner, task, "skip") for _ in range(8)))
+
+    assert answered(await owner.get(f"{TASKS}/{task['id']}"))["due_date"] == str(first + timedelta(days=16))
+    done = [occurrence["due_date"] for occurrence in await occurrences(owner, task)]
+    assert len(done) == 8
+    assert done == sorted(done, reverse=True)
 
 
 async def test_undo_brings_back_the_due_the_reminders_and_the_subtasks(owner: Client) -> None:
