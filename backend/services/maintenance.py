@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 from sqlalchemy import ColumnElement, Integer, Table, bindparam, delete, func, literal_column, select
 from sqlalchemy import tuple_ as row_of
@@ -124,22 +125,37 @@ class Maintenance:
         self._retention = retention
 
     async def run(self) -> Mapping[str, int]:
-        """Remove all of it; gives how many rows of which tables that were. Raises as the database's gate does."""
+        """Remove all of it; gives how many rows of which tables that were. Raises as `batches` does."""
         removed: Counter[str] = Counter()
-        async for name, count in self.batches():
-            removed[name] += count
-        return _tell(removed)
+        try:
+            async for name, count in self.batches():
+                removed[name] += count
+        finally:
+            _tell(removed)
+        return +removed
 
     async def batches(self) -> AsyncIterator[tuple[str, int]]:
-        """Remove it batch by batch; gives of each the table, and how many rows."""
+        """Remove it batch by batch; gives of each the table, and how many rows.
+
+        A table that refuses is left until the next time; once the others are done, raises what it said. Raises
+        as the database's gate does.
+        """
+        refused: asyncpg.PostgresError | None = None
         for walk in self._walks:
             kept_for = self._retention if walk.trash else OVER_KEPT_FOR
             place: Mapping[str, Any] | None = walk.first
             while place is not None:
                 values = {"kept_for": kept_for, **place}
-                row = await self._lane.fetch_one(walk.statement, values)
+                try:
+                    row = await self._lane.fetch_one(walk.statement, values)
+                except asyncpg.PostgresError as error:
+                    log.warning("maintenance.refused", table=walk.name, sqlstate=error.sqlstate)
+                    refused = error
+                    break
                 yield walk.name, row["gone"] if row else 0
                 place = walk.after(row) if row and row["seen"] == walk.batch else None
+        if refused is not None:
+            raise refused
 
 
 class PeriodicMaintenance:
@@ -180,7 +196,9 @@ class PeriodicMaintenance:
         except Exception:
             self._batches = None
             raise
-        return _tell(removed)
+        finally:
+            _tell(removed)
+        return +removed
 
     async def _run(self) -> None:
         await asyncio.sleep(FIRST_AFTER * uniform(1, 3))  # noqa: S311 - no secret
@@ -197,9 +215,7 @@ class PeriodicMaintenance:
             await asyncio.sleep(EVERY * uniform(1, 1.25))  # noqa: S311 - no secret
 
 
-def _tell(removed: Counter[str]) -> Mapping[str, int]:
-    """What was removed, if anything was, also to the log."""
-    found = {name: count for name, count in removed.items() if count}
-    if found:
+def _tell(removed: Counter[str]) -> None:
+    """What was removed, if anything was."""
+    if found := dict(+removed):
         log.info("maintenance.done", removed=found)
-    return found

@@ -33,7 +33,7 @@ from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import NotFound
 from backend.domain.pagination import Page, Position, encode_cursor
 from backend.models.base import metadata
-from backend.services.owned import OWNER, at_the_end, next_revision
+from backend.services.owned import LONG, OWNER, at_the_end, lock, next_revision
 
 log = structlog.get_logger()
 
@@ -80,7 +80,9 @@ class TrashService:
         log.info("trash.purged", id=str(root_id), tasks=purged["tasks"], projects=purged["projects"])
 
     async def _write(self, statement: Statement, root_id: UUID) -> Row:
-        written = await self._lane.fetch_one(statement, {"owner": self._owner, "id": root_id})
+        async with self._lane.transaction(LONG) as transaction:
+            await lock(transaction, self._owner)
+            written = await transaction.fetch_one(statement, {"owner": self._owner, "id": root_id})
         if written is None or not written["tasks"] + written["projects"]:
             raise NotInTrash
         return written

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 
@@ -17,6 +18,7 @@ from tests.factories.clients import Client, client_for, sign_up
 from tests.integration.test_api.answers import TASKS, answered, sql
 
 RETENTION = timedelta(days=30)
+TITLE = {"title": "Mow the lawn"}
 RULE = {"due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
 
 
@@ -112,6 +114,46 @@ async def test_a_task_goes_with_its_occurrences_and_what_was_below_it_stays(app:
 
     assert answered(await owner.get(f"{TASKS}/{child}"))["parent_id"] is None
     assert await ids(app, "task_occurrences") == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "in_which", "fields"),
+    [("tasks", "parent_id", TITLE), ("projects", "project_id", TITLE), ("projects", "parent_id", {"name": "Home"})],
+)
+async def test_what_stood_in_it_and_is_not_in_the_trash_stays_beside_whatever_has_its_place(
+    app: FastAPI, owner: Client, table: str, in_which: str, fields: dict[str, str]
+) -> None:
+    of = "projects" if "name" in fields else "tasks"
+    path = f"/api/v1/users/me/{table}"
+    holder = answered(await owner.post(path, json=TITLE if table == "tasks" else {"name": "Garden"}), 201)["id"]
+    left = answered(await owner.post(f"/api/v1/users/me/{of}", json={**fields, in_which: holder}), 201)
+    other = answered(await owner.post(f"/api/v1/users/me/{of}", json=fields), 201)
+    await sql(app, f"UPDATE {of} SET position = :key WHERE id = :id", key=left["position"], id=UUID(other["id"]))
+    await sql(app, f"UPDATE {table} SET trashed_with = id WHERE id = :id", id=UUID(holder))
+    await age(app, table, 31, id=UUID(holder))
+
+    assert await maintenance_of(app).run() == {table: 1}
+
+    seen = answered(await owner.get(f"/api/v1/users/me/{of}/{left['id']}"))
+    assert (seen[in_which], seen["position"] > left["position"]) == (None, True)
+
+
+async def test_what_one_table_refuses_keeps_no_other_from_being_cleared(app: FastAPI, owner: Client) -> None:
+    label = answered(await owner.post("/api/v1/users/me/labels", json={"name": "garden"}), 201)["id"]
+    await age(app, "labels", 31, id=UUID(label))
+    task = await trashed(app, owner, 31)
+    await sql(app, "CREATE TABLE held (user_id uuid, id uuid, FOREIGN KEY (user_id, id) REFERENCES tasks)")
+    await sql(app, "INSERT INTO held SELECT user_id, id FROM tasks")
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await maintenance_of(app).run()
+
+    assert await ids(app, "labels") == set()
+    assert await ids(app, "tasks") == {task}
+    periodic = PeriodicMaintenance(maintenance_of(app), app.state.revocations)
+    for _ in range(2):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await periodic.once()
 
 
 async def test_sessions_that_have_been_over_for_a_month_are_removed(app: FastAPI, owner: Client) -> None:

@@ -1,4 +1,4 @@
-"""What is in the trash loses what it stood in when that is purged, and may then have the place of something else."""
+"""What loses the thing that it stood in, as that is purged, may then have the place of something else."""
 
 from alembic import op
 
@@ -18,11 +18,10 @@ KEEP_APART = """
 """
 TRIGGER = """
     CREATE TRIGGER {table}_keep_apart BEFORE UPDATE OF {columns} ON {table}
-    FOR EACH ROW WHEN (
-        OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NOT NULL AND NEW.parent_id IS NULL AND ({lost})
-    )
+    FOR EACH ROW WHEN (pg_trigger_depth() > 0 AND NEW.parent_id IS NULL AND ({lost}))
     EXECUTE FUNCTION keep_apart()
 """
+# Deeper than 0 is what the foreign keys do: a move says itself at which place it ends.
 LOST = {
     "projects": ("parent_id", "OLD.parent_id IS NOT NULL"),
     "tasks": (

@@ -1,0 +1,99 @@
+"""What goes to the trash, and comes from it, waits for its turn: it takes along what is there by then."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.factories.clients import Client
+from tests.integration.test_database.stage import LANES, ME, TASKS, Stage
+from tests.integration.test_database.test_resting import behind
+
+TRASH = f"{ME}/trash"
+
+type Write = Callable[[Client, str], Coroutine[Any, Any, httpx.Response]]
+
+# What another instance has done by the time that it lets go of the owner's row in `revisions`.
+CHILD_MADE = """
+    INSERT INTO tasks (user_id, id, revision, title, position, parent_id)
+    SELECT user_id, uuidv7(), revision, 'Water', 'm', id FROM tasks WHERE user_id = $1 AND title = 'Garden'
+"""
+PROJECT_TRASHED = "UPDATE projects SET deleted_at = now(), trashed_with = id WHERE user_id = $1"
+PARENT_TRASHED = "UPDATE tasks SET deleted_at = now(), trashed_with = id WHERE user_id = $1 AND title = 'Garden'"
+RESTORED = "UPDATE tasks SET deleted_at = NULL, trashed_with = NULL WHERE user_id = $1"
+
+WRITES: dict[str, Write] = {
+    "complete": lambda client, task: client.patch(f"{TASKS}/{task}/complete"),
+    "trash": lambda client, task: client.delete(f"{TASKS}/{task}"),
+    "restore": lambda client, task: client.post(f"{TRASH}/{task}/restore"),
+    "purge": lambda client, task: client.delete(f"{TRASH}/{task}"),
+}
+"""The writes that have as much to do as there is below a task."""
+
+
+async def make(client: Client, title: str, **fields: Any) -> str:
+    return str((await client.post(TASKS, json={"title": title, **fields})).json()["id"])
+
+
+async def test_a_subtask_that_has_just_come_goes_with_its_task(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        parent = await make(client, "Garden")
+
+        reply = await behind(stage, client, CHILD_MADE, WRITES["trash"](client, parent))
+
+        assert reply.status_code == 204, reply.text
+        assert (await client.get(TASKS)).json() == []
+        assert [entry["tasks"] for entry in (await client.get(TRASH)).json()] == [2]
+
+
+async def test_nothing_comes_back_into_a_project_that_has_just_been_trashed(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        project = (await client.post(f"{ME}/projects", json={"name": "Home"})).json()["id"]
+        task = await make(client, "Water", project_id=project)
+        await WRITES["trash"](client, task)
+
+        reply = await behind(stage, client, PROJECT_TRASHED, WRITES["restore"](client, task))
+
+        assert reply.json() == {"tasks": 1, "projects": 0}
+        assert (await client.get(f"{TASKS}/{task}")).json()["project_id"] is None
+
+
+async def test_nothing_comes_back_under_a_task_that_has_just_been_trashed(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        parent = await make(client, "Garden")
+        task = await make(client, "Water", parent_id=parent)
+        await WRITES["trash"](client, task)
+
+        reply = await behind(stage, client, PARENT_TRASHED, WRITES["restore"](client, task))
+
+        assert reply.json() == {"tasks": 1, "projects": 0}
+        assert (await client.get(f"{TASKS}/{task}")).json()["parent_id"] is None
+
+
+async def test_what_has_just_come_back_is_not_purged(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        task = await make(client, "Water")
+        await WRITES["trash"](client, task)
+
+        reply = await behind(stage, client, RESTORED, WRITES["purge"](client, task))
+
+        assert (reply.status_code, reply.json()["code"]) == (404, "trashed_not_found")
+        assert (await client.get(f"{TASKS}/{task}")).status_code == 200
+
+
+@pytest.mark.parametrize("how", WRITES)
+async def test_what_may_be_much_has_longer_than_other_writes(stage: Stage, how: str) -> None:
+    async with stage.application(database_timeout=0.5) as (_, client):
+        task = await make(client, "Garden")
+        if how in ("restore", "purge"):
+            await WRITES["trash"](client, task)
+        async with stage.holding(LANES["fast lane"].lock, client.user_id):
+            waiting = asyncio.ensure_future(WRITES[how](client, task))
+            await stage.blocked(1)
+            await asyncio.sleep(1)
+
+        reply = await waiting
+
+        assert reply.is_success, reply.text
