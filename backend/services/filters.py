@@ -69,6 +69,6 @@ class FilterService:
         return row
 
     async def trash(self, filter_id: UUID, expected: Expected) -> None:
-        """Put the filter into the trash. Raises `FilterNotFound` or `PreconditionFailed`."""
+        """Delete the filter, for good. Raises `FilterNotFound` or `PreconditionFailed`."""
         await self._filters.trash(filter_id, expected)
         log.info("filter.deleted", filter_id=str(filter_id))

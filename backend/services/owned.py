@@ -50,8 +50,8 @@ is one. Of two that change the same version at once, the second finds that out o
 _IN_FRONT: ColumnElement[str] = literal_column("'l'")
 _TWELVE_DIGITS: tuple[ColumnElement[Any], ...] = (literal_column("12"), literal_column("'0'"))
 _ONE: ColumnElement[int] = literal_column("1")
-_LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
-_LOCK = Statement(_LOCK_OWNER)
+LOCK_OWNER = select(_REVISIONS.c.revision).where(_REVISIONS.c.user_id == OWNER).with_for_update(key_share=True)
+_LOCK = Statement(LOCK_OWNER)
 _SEEN = (
     *("project_id", "parent_id", "position", "due_date"),
     *("recurrence_rule", "recurrence_anchor", "completed_at"),
@@ -93,7 +93,7 @@ class OwnedTable:
         self.get = Statement(select(*self.read).where(*self._live()))
         seen = [columns[name] for name in _SEEN if name in columns]
         # Both rows are locked, the owner's first: what others have changed until then is read as it is now.
-        self.lock = Statement(_LOCK_OWNER.add_columns(*seen).where(*self._live(), self._expected()))
+        self.lock = Statement(LOCK_OWNER.add_columns(*seen).where(*self._live(), self._expected()))
         self.find = Statement(
             select(*self.read, columns.deleted_at.is_not(None).label("trashed")).where(
                 columns.user_id == OWNER, columns.id == self._id

@@ -95,11 +95,12 @@ class ProjectService:
     async def _create_in(self, parent_id: UUID, project_id: UUID, fields: Mapping[str, Any]) -> tuple[Row, bool]:
         async with self._lane.transaction() as transaction:
             await lock(transaction, self._owner)
-            parent = await transaction.fetch_one(_DEPTH, {"owner": self._owner, "parent_id": parent_id})
-            if parent is None or parent["depth"] is None:
-                raise InvalidInput([Fault("parent_id", "not_found", "There is no such project")])
-            if parent["depth"] >= DEEPEST:
-                raise InvalidInput([Fault("parent_id", "too_deep", f"At most {DEEPEST} projects stand in one another")])
+            values = {"owner": self._owner, "id": project_id, "parent_id": parent_id}
+            parent = await transaction.fetch_one(_DEPTH, values)
+            fault = _unfit(None if parent is None else parent["depth"])
+            # Whatever has become of the parent since: what was made before is the answer.
+            if fault is not None and await transaction.fetch_one(PROJECTS.find, values) is None:
+                raise InvalidInput([fault])
             return await OwnedRows(PROJECTS, transaction, self._owner).insert(project_id, fields)
 
     async def change(self, project_id: UUID, changes: ProjectChanges, expected: Expected) -> Row:
@@ -129,3 +130,12 @@ class ProjectService:
             await projects.lock(project_id, expected)
             await projects.trash(project_id, expected)
         log.info("project.deleted", project_id=str(project_id))
+
+
+def _unfit(depth: int | None) -> Fault | None:
+    """What keeps a project of this depth from being a parent, if anything does."""
+    if depth is None:
+        return Fault("parent_id", "not_found", "There is no such project")
+    if depth >= DEEPEST:
+        return Fault("parent_id", "too_deep", f"At most {DEEPEST} projects stand in one another")
+    return None

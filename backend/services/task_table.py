@@ -12,7 +12,7 @@ from backend.models.base import metadata
 from backend.models.tasks import Task
 from backend.schemas.tasks import TaskRead
 from backend.services.move_statements import DEEPEST
-from backend.services.owned import OWNER, Expressions, OwnedTable
+from backend.services.owned import LOCK_OWNER, OWNER, Expressions, OwnedTable
 
 HANG_ON = {
     "due_date": ("due_time", "time_zone", "recurrence_rule", "recurrence_anchor", "recurrence_start"),
@@ -47,6 +47,10 @@ class TaskTable(OwnedTable):
     def __init__(self) -> None:
         super().__init__(Task, TaskRead, TaskNotFound, _COMPUTED)
         self.complete = lru_cache(maxsize=1_000)(self._complete)
+        self.making = Statement(
+            LOCK_OWNER.add_columns(exists(select(1).where(_T.user_id == OWNER, _T.id == self._id)).label("made"))
+        )
+        """What the function `lock` does, and whether there is a task of this id."""
 
     def stored(self, new: Expressions, current: Expressions | None) -> Expressions:
         stored = dict(new)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from pydantic import MISSING
 from uuid_utils.compat import uuid7
 
 from backend.auth.principal import TokenInvalid
@@ -24,7 +25,7 @@ from backend.services.labels import ensure
 from backend.services.moves import move_in
 from backend.services.occurrence_statements import ONCE
 from backend.services.occurrences import COMPLETED, OccurrenceService
-from backend.services.owned import LONG, OwnedRows, lock, named_new
+from backend.services.owned import LONG, OwnedRows, named_new
 from backend.services.task_moves import MOVES
 from backend.services.task_places import explain
 from backend.services.task_table import TASKS
@@ -73,8 +74,7 @@ class TaskService:
             row, created = await self._insert(self._lane, task)
         else:
             async with self._lane.transaction() as transaction:
-                await lock(transaction, self._owner)
-                row, created = await self.create_in(transaction, task)
+                row, created = await self.create_in(transaction, await self._unless_made(transaction, task))
         if created:
             self.tell_created(row)
         return row, created
@@ -83,6 +83,14 @@ class TaskService:
         """What `create` does, in a transaction that has locked the owner's revision, and whose caller tells of it."""
         labels = await ensure(transaction, self._owner, task.labels)
         return await self._insert(transaction, task.model_copy(update={"labels": labels}))
+
+    async def _unless_made(self, transaction: Transaction, task: TaskCreate) -> TaskCreate:
+        """What `lock` does; and the task, which needs no labels when it is there already: nothing is changed of it."""
+        values = {"owner": self._owner, "id": UUID(int=0) if task.id is MISSING else task.id}
+        found = await transaction.fetch_one(TASKS.making, values)
+        if found is None:
+            raise TokenInvalid
+        return task.model_copy(update={"labels": []}) if found["made"] else task
 
     def tell_created(self, row: Row) -> None:
         """Once it is committed."""

@@ -13,7 +13,7 @@ from backend.domain.preconditions import Expected, require_version
 from backend.models.base import metadata
 from backend.models.users import User
 from backend.schemas.users import UserChanges, UserRead
-from backend.services.owned import OWNER, next_revision
+from backend.services.owned import LOCK_OWNER, OWNER, next_revision
 
 log = structlog.get_logger()
 
@@ -59,6 +59,8 @@ class UserService:
             await self._session.flush()
             await self._session.refresh(user, ["updated_at"])
             if "time_zone" in different:
+                # First the lock: what others are making due at this moment is there, in the old zone, once it is had.
+                await self._session.scalar(LOCK_OWNER, params={"owner": self._owner})
                 await self._session.exec(DUE_ELSEWHERE, params={"owner": self._owner})
             self._once_committed(lambda: log.info("user.updated", fields=sorted(different)))
         return as_seen(user)

@@ -1,6 +1,7 @@
 """Projects over HTTP: what they are, and what their deletion takes along."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -67,6 +68,20 @@ async def test_sending_a_create_again_makes_no_second_project(owner: Client) -> 
     again = await owner.post(PROJECTS, json={"id": first["id"], "name": "again", "parent_id": parent["id"]})
 
     assert (again.status_code, again.json()) == (200, first)
+
+
+async def test_it_may_be_sent_again_when_the_parent_has_gone_and_the_project_has_not(owner: Client) -> None:
+    parent = await new(owner, PROJECTS, name="parent")
+    sent = {"id": str(uuid4()), "name": "Home", "parent_id": parent["id"]}
+    await new(owner, PROJECTS, **sent)
+    moved = await owner.post(f"{PROJECTS}/{sent['id']}/move", json={"parent_id": None})
+    await owner.delete(f"{PROJECTS}/{parent['id']}")
+
+    again = await owner.post(PROJECTS, json=sent)
+
+    assert (again.status_code, again.json()) == (200, moved.json())
+    await owner.delete(f"{PROJECTS}/{sent['id']}")
+    assert (await owner.post(PROJECTS, json=sent)).json()["code"] == "id_in_trash"
 
 
 async def test_deleting_takes_along_what_is_in_it_and_restoring_brings_it_back(owner: Client, stranger: Client) -> None:

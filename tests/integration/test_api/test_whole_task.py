@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.factories.clients import Client
@@ -248,3 +249,45 @@ async def test_a_tree_is_listed_whole_and_in_order(owner: Client, stranger: Clie
     assert listed == ["root", "first", "first of first", "second", "first of second"]
     assert len(pages) == 3
     problem(await stranger.get(f"{TASKS}/{root['id']}/tree"), 404, "task_not_found")
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+async def test_a_tree_goes_on_where_it_was_whatever_became_of_the_last_task(owner: Client, last: int) -> None:
+    root = await make(owner, title="root")
+    first = await make(owner, title="first", parent_id=root["id"])
+    below = await make(owner, title="first of first", parent_id=first["id"])
+    await make(owner, title="second", parent_id=root["id"])
+    page = await owner.get(f"{TASKS}/{root['id']}/tree", params={"limit": last + 1})
+    if last:
+        assert (await owner.delete(f"{TASKS}/{(first, below)[last - 1]['id']}")).status_code == 204
+    else:
+        await make(owner, title="other")
+        answered(await owner.post(f"{TASKS}/{root['id']}/move", json={}))
+
+    cursor = httpx.URL(page.links["next"]["url"]).params["cursor"]
+    following = answered(await owner.get(f"{TASKS}/{root['id']}/tree", params={"cursor": cursor}))
+
+    expected = [["first", "first of first", "second"], ["second"], ["second"]]
+    assert [task["title"] for task in following] == expected[last]
+    assert (await owner.delete(f"{TASKS}/{root['id']}")).status_code == 204
+    problem(await owner.get(page.links["next"]["url"]), 404, "task_not_found")
+
+
+async def test_the_end_of_a_tree_may_go_before_it_is_asked_for(owner: Client) -> None:
+    root = await make(owner, title="root")
+    child = await make(owner, title="child", parent_id=root["id"])
+    page = await owner.get(f"{TASKS}/{root['id']}/tree", params={"limit": 1})
+    assert (await owner.delete(f"{TASKS}/{child['id']}")).status_code == 204
+
+    assert answered(await owner.get(page.links["next"]["url"])) == []
+
+
+async def test_a_create_that_is_sent_again_makes_no_label_anew(owner: Client) -> None:
+    task = {"id": str(uuid4()), "title": "Water", "labels": ["garden"]}
+    answered(await owner.post(TASKS, json=task), 201)
+    (label,) = answered(await owner.get("/api/v1/users/me/labels"))
+    answered(await owner.patch(f"/api/v1/users/me/labels/{label['id']}", json={"name": "plants"}))
+
+    assert answered(await owner.post(TASKS, json=task))["labels"] == ["plants"]
+
+    assert [label["name"] for label in answered(await owner.get("/api/v1/users/me/labels"))] == ["plants"]

@@ -183,6 +183,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "delete_task": {
+        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
         "select tasks: tasks_pkey",
         "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
     },
@@ -261,7 +262,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "merge_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
     "delete_label": {LABEL_LOCKED, LABEL_IN_TASKS, LABEL_READ},
-    "list_tree": {"select tasks: tasks_pkey, tasks_user_id_parent_id_idx"},
+    "list_tree": {"select tasks: tasks_pkey, tasks_user_id_parent_id_idx", TASK_READ},
     "get_me": {"select users: users_pkey"},
     "delete_me": {
         COUNTED,
@@ -370,6 +371,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update revisions, update tasks, update task_occurrences: revisions_pkey, task_occurrences_pkey, task_occurrences_user_id_task_id_idx, tasks_pkey, tasks_user_id_parent_id_idx",
     },
     "purge": {
+        LOCKED,
         "delete task_occurrences: task_occurrences_user_id_task_id_idx",
         "update revisions, delete tasks, delete projects: projects_trash_idx, revisions_pkey, tasks_trash_idx",
         "update tasks: tasks_user_id_parent_id_idx",
@@ -380,6 +382,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "update tasks, update revisions: revisions_pkey, tasks_pkey",
     },
     "restore": {
+        LOCKED,
         "update revisions, update tasks, update projects: projects_pkey, projects_trash_idx, revisions_pkey, tasks_pkey, tasks_trash_idx",
     },
     "list_occurrences": {

@@ -20,6 +20,7 @@ from backend.services.letters import Letter, Letters
 from backend.services.mail_sender import MailSender
 from backend.services.maintenance import OVER_KEPT_FOR, walks
 from backend.services.outbox import Outbox
+from backend.services.owned import LOCK_OWNER
 from backend.services.revocations import PURGE, RECENT, RETENTION
 from backend.services.users import DUE_ELSEWHERE
 from tests.factories.plans import Plan, explained, explaining
@@ -178,6 +179,7 @@ async def test_an_index_serves_a_change_of_time_zone(crowd: Crowd, mode: str) ->
         somebody = await session.scalar(text(OTHER), {"owners": list(OWNERS.values())})
         await session.exec(text(DUE), params={"owner": somebody})
         with explained() as plans:
+            await session.scalar(LOCK_OWNER, params={"owner": somebody})
             await session.exec(DUE_ELSEWHERE, params={"owner": somebody})
 
     assert {plan.summary() for plan in plans} == ELSEWHERE

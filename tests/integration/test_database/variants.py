@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from backend.domain.pagination import Place, encode_place
 from backend.schemas.pagination import IN_ORDER
 from backend.schemas.tasks import TaskChanges
+from backend.schemas.trees import encode_way
 from tests.factories.clients import PASSWORD
 from tests.integration.test_architecture.operations import a_file
 from tests.integration.test_database.crowd import SMALL_PROJECT, TRASHED_TASK, Member, Places
@@ -233,7 +234,8 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "list_tree": [
         Variant(404, ids=_nowhere),
         _page({"limit": 2}, deep=False),
-        _page({"limit": 2}, deep=True),
+        Variant(200, lambda _: {"params": {"limit": 2, "cursor": encode_way([], UUID(int=0))}}),
+        Variant(200, lambda _: {"params": {"limit": 2, "cursor": encode_way(["z"], UUID(int=0))}}),
     ],
     "list_occurrences": [Variant(404, ids=_nowhere), _page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
     "skip_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],

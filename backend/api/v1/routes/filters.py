@@ -66,6 +66,6 @@ async def move_filter(filters: Filters, filter_id: PathId, body: MoveAmong, expe
 
 @router.delete("/{filter_id}", status_code=204, responses=problems(400, 401, 403, FilterNotFound, 412))
 async def delete_filter(filters: Filters, filter_id: PathId, expected: IfMatch) -> Response:
-    """Put a saved filter into the trash."""
+    """Delete a saved filter. It cannot be restored."""
     await filters.trash(filter_id, expected)
     return Response(status_code=204)

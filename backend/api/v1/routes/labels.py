@@ -79,6 +79,6 @@ async def move_label(labels: Labels, label_id: PathId, body: MoveAmong, expected
 
 @router.delete("/{label_id}", status_code=204, responses=problems(400, 401, 403, LabelNotFound, 412))
 async def delete_label(labels: Labels, label_id: PathId, expected: IfMatch) -> Response:
-    """Delete a label. It is taken off every task that carries it."""
+    """Delete a label. It is taken off every task that carries it, and cannot be restored."""
     await labels.trash(label_id, expected)
     return Response(status_code=204)

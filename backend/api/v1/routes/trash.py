@@ -23,7 +23,8 @@ router = APIRouter(prefix="/api/v1/users/{user_id}/trash", tags=["Trash"], depen
 async def list_trash(request: Request, trash: Trash, query: Annotated[PageQuery, Query()]) -> Response:
     """List what is in the trash, the latest first.
 
-    What was deleted at once, a task with its subtasks or a project with its tasks, is one entry.
+    What was deleted at once, a task with its subtasks or a project with its tasks, is one entry. Labels and filters are
+    not kept here.
     """
     return many(request, await trash.list(query.limit, query.position()))
 

@@ -1,4 +1,4 @@
-"""What goes to the trash, and comes from it, waits for its turn: it takes along what is there by then."""
+"""What is done to many rows waits for its turn: it is done to those that are there by then."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,6 +22,10 @@ CHILD_MADE = """
 """
 PROJECT_TRASHED = "UPDATE projects SET deleted_at = now(), trashed_with = id WHERE user_id = $1"
 PARENT_TRASHED = "UPDATE tasks SET deleted_at = now(), trashed_with = id WHERE user_id = $1 AND title = 'Garden'"
+DUE_MADE = """
+    INSERT INTO tasks (user_id, id, revision, title, position, due_date, due_time)
+    SELECT user_id, uuidv7(), revision, 'Water', 'm', '2027-03-01', '09:00' FROM revisions WHERE user_id = $1
+"""
 RESTORED = "UPDATE tasks SET deleted_at = NULL, trashed_with = NULL WHERE user_id = $1"
 
 WRITES: dict[str, Write] = {
@@ -97,3 +101,11 @@ async def test_what_may_be_much_has_longer_than_other_writes(stage: Stage, how: 
         reply = await waiting
 
         assert reply.is_success, reply.text
+
+
+async def test_what_has_just_become_due_is_due_in_a_new_time_zone(stage: Stage) -> None:
+    async with stage.application() as (_, client):
+        reply = await behind(stage, client, DUE_MADE, client.patch(ME, json={"time_zone": "Asia/Tokyo"}))
+
+        assert reply.status_code == 200, reply.text
+        assert [task["due_at"] for task in (await client.get(TASKS)).json()] == ["2027-03-01T00:00:00Z"]
