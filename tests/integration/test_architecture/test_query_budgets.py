@@ -57,7 +57,7 @@ BUDGETS: Mapping[str, int] = {
     "get_me": 1,
     "delete_me": 7,
     "export_me": 15,
-    "update_me": 4,
+    "update_me": 5,
     "register_user": 7,
     "login": 6,
     "issue_token": 2,

@@ -126,6 +126,7 @@ STATEMENTS: Mapping[str, set[str]] = {
         "insert tasks, update revisions: projects_pkey, revisions_pkey, tasks_pkey",
         "insert tasks, update revisions: revisions_pkey, tasks_pkey",
         "lock revisions: revisions_pkey",
+        "lock tasks, lock revisions: revisions_pkey, tasks_pkey",
         "lock tasks: tasks_pkey",
         "lock users: users_pkey",
         ZONE,
