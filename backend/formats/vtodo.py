@@ -5,14 +5,14 @@ lines are taken apart beside it: a tenth of that.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
-from icalendar import vDDDTypes
+from icalendar import vDDDTypes, vDuration
 from icalendar.parser import Contentline, Parameters, split_on_unescaped_comma, unescape_backslash
 
-from backend.domain.recurrence_rule import InvalidRule, parse
 from backend.formats.items import Broken, Item, Loss, Reading, Sources, Task, Unreadable
 from backend.formats.zones import zone_named
 
@@ -36,9 +36,12 @@ _LOST = {
 PROJECT = "X-DONEWELL-PROJECT"
 _LONGEST_LINE = 1_000_000
 _MOST_PROPERTIES = 10_000
+_MOST_REMINDERS = 20
+_MOST_DAYS = 999
+"""Of a reminder; and weeks."""
 
 
-def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in it depends on when it is read
+def read(file: BinaryIO, now: datetime) -> Reading:
     """The tasks of a calendar. Raises `Broken`."""
     lines = _unfolded(file)
     first = next(lines, (0, b""))
@@ -51,7 +54,7 @@ def read(file: BinaryIO, now: datetime) -> Reading:  # noqa: ARG001 - nothing in
             yield Loss(row, component)
             continue
         try:
-            item = _item(row, component, sources)
+            item = _item(row, component, sources, now.tzinfo)
         except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
             yield Unreadable(row, "malformed_component", f"This VTODO cannot be read: {type(error).__name__}")
             continue
@@ -132,14 +135,14 @@ def value_of(text: str) -> Any:
     return vDDDTypes.from_ical(text)  # type: ignore[no-untyped-call]
 
 
-def _item(row: int, found: Properties, sources: Sources) -> Item | Loss:
+def _item(row: int, found: Properties, sources: Sources, here: tzinfo | None) -> Item | Loss:
     if "RECURRENCE-ID" in found:
         return Loss(row, "changed occurrences")
     task = Task()
-    task.title(_text(found, "SUMMARY"), _text(found, "DESCRIPTION"))
+    task.title(_text(found, "SUMMARY"), _whole(found, "DESCRIPTION"))
     _state(task, found)
     _due(task, found)
-    _reminders(task, found)
+    _reminders(task, found, here)
     for name, lost in _LOST.items():
         task.lose(lost, name in found)
     names = [part for _, value in found.get("CATEGORIES", ()) for part in split_on_unescaped_comma(value)]
@@ -157,8 +160,12 @@ def _relation(parameters: Parameters) -> str:
     return str(parameters.get("RELTYPE", "PARENT")).upper()
 
 
+def _whole(found: Properties, name: str) -> str:
+    return unescape_backslash(found[name][0][1]) if name in found else ""
+
+
 def _text(found: Properties, name: str) -> str:
-    return unescape_backslash(found[name][0][1]).strip() if name in found else ""
+    return _whole(found, name).strip()
 
 
 def _state(task: Task, found: Properties) -> None:
@@ -195,10 +202,7 @@ def _due(task: Task, found: Properties) -> None:
     task.set("due_time", time)
     task.set("time_zone", zone)
     if "RRULE" in found:
-        try:
-            task.set("recurrence", {"rule": str(parse(found["RRULE"][0][1].upper()))})
-        except InvalidRule:
-            task.lose("recurrence")
+        task.recur(found["RRULE"][0][1].upper())
 
 
 def _wall(value: Property) -> tuple[date, str | None, str | None]:
@@ -215,15 +219,50 @@ def _wall(value: Property) -> tuple[date, str | None, str | None]:
     return found.date(), f"{found:%H:%M:%S}", zone
 
 
-def _reminders(task: Task, found: Properties) -> None:
-    reminders = []
-    for _, text in found.get("VALARM.TRIGGER", ()):
-        trigger = value_of(text)
-        if isinstance(trigger, datetime) and trigger.tzinfo is not None:
-            reminders.append(f"{trigger.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-        elif isinstance(trigger, timedelta) and trigger <= timedelta(0):
-            seconds = -trigger
-            reminders.append(f"P{seconds.days}DT{seconds.seconds // 3600}H{seconds.seconds // 60 % 60}M")
-        else:
-            task.lose("reminder")
-    task.set("reminders", reminders)
+def _reminders(task: Task, found: Properties, here: tzinfo | None) -> None:
+    reminders: list[str | None] = []
+    start = _moment(found, "DTSTART", here)
+    due = _moment(found, "DUE", here)
+    for parameters, text in found.get("VALARM.TRIGGER", ()):
+        is_of_start = str(parameters.get("RELATED", "START")).upper() == "START"
+        try:
+            reminders.append(_reminder(value_of(text), start if is_of_start else None, due))
+        except (ValueError, TypeError, OverflowError):
+            reminders.append(None)
+    known = list(dict.fromkeys(filter(None, reminders)))
+    task.lose("reminder", None in reminders or len(known) > _MOST_REMINDERS)
+    task.set("reminders", known[:_MOST_REMINDERS])
+
+
+def _reminder(trigger: Any, start: datetime | None, due: datetime | None) -> str | None:
+    """An instant, or how long before it is due; nothing where that cannot be said.
+
+    An alarm that does not say so is one before the start. Said as one before it is due, it recurs with the task.
+    """
+    if isinstance(trigger, timedelta):
+        if start is None:
+            return _before(-trigger)
+        if due is not None:
+            return _before(due - start - trigger)
+        trigger = start + trigger
+    if not isinstance(trigger, datetime) or trigger.tzinfo is None:
+        return None
+    return trigger.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _before(duration: timedelta) -> str | None:
+    if duration < timedelta(0):
+        return None
+    if duration.days <= _MOST_DAYS:
+        return str(vDuration(duration).to_ical().decode())  # type: ignore[no-untyped-call]
+    weeks, rest = divmod(duration, timedelta(weeks=1))
+    return None if rest or weeks > _MOST_DAYS else f"P{weeks}W"
+
+
+def _moment(found: Properties, name: str, here: tzinfo | None) -> datetime | None:
+    """The instant of a date or a time; without a zone, here."""
+    if name not in found:
+        return None
+    day, time, zone = _wall(found[name][0])
+    wall = datetime.fromisoformat(f"{day}T{time or '00:00:00'}")
+    return wall.replace(tzinfo=ZoneInfo(zone) if zone else here).astimezone(UTC)

@@ -1,9 +1,20 @@
 """Imports: what a file may say of each thing, and what its sender is told about it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -114,29 +125,44 @@ class ImportedTask(Imported):
     labels: Labels = []
     reminders: Reminders = []
 
+    @model_validator(mode="after")
+    def _open_if_it_says_so(self) -> Self:
+        if not self.completed and "completed" in self.model_fields_set:
+            self.completed_at = None
+        return self
+
 
 class _Recurred(ImportedRecurrence):
     start: CalendarDate
 
 
-class _Previous(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class _When(BaseModel):
+    """When a recurring task was due."""
 
     due_date: CalendarDate
     due_time: DueTime | None = None
     time_zone: DueZone | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _of_a_time(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("due_time") is None:
+            raise PydanticCustomError("due_time_required", "This needs a due time")
+        return value
+
+
+class _Previous(_When):
+    model_config = ConfigDict(extra="ignore")
+
     reminders: Reminders = []
     recurrence: _Recurred | None = None
     subtasks: Annotated[dict[Id, Instant], Field(max_length=10_000)] = {}
     open_subtasks: Annotated[list[Id], Field(max_length=10_000)] = []
 
 
-class ImportedOccurrence(Imported):
+class ImportedOccurrence(Imported, _When):
     """One time that a recurring task in a file was done."""
 
-    due_date: CalendarDate
-    due_time: DueTime | None = None
-    time_zone: DueZone | None = None
     completed_at: Instant
     previous: _Previous
 

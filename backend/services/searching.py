@@ -7,7 +7,20 @@ so a page of them costs the same however many tasks there are with a word that a
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, REAL, ColumnElement, Select, Text, bindparam, cast, func, literal, select, union_all
+from sqlalchemy import (
+    CTE,
+    REAL,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from backend.models.base import metadata
@@ -31,7 +44,9 @@ type Candidates = Callable[[Sequence[ColumnElement[Any]]], Select[Any]]
 def found(candidates: Candidates, *, has_words: bool) -> CTE:
     """The tasks that answer `q`, with their `score`; if it has no letter or digit, those that have it in the title."""
     if not has_words:
-        return _newest(candidates, 3, func.strpos(_LETTERS, _ASKED) > 0).cte("found")
+        # Of a lone accent nothing is left, and nothing is in every title.
+        asked = func.nullif(_ASKED, literal_column("''"))
+        return _newest(candidates, 3, func.strpos(_LETTERS, asked) > 0).cte("found")
     exact = _newest(candidates, 3, _WORDS.bool_op("@@")(_same())).cte("exact")
     begun = _newest(candidates, 2, _few(exact), _WORDS.bool_op("@@")(_prefixes()), _not_in(exact)).cte("begun")
     rows = [select(*kind.c) for kind in (exact, begun, _alike(candidates, exact, begun))]

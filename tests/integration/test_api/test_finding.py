@@ -226,6 +226,12 @@ async def test_words_are_found_and_the_best_come_first(owner: Client, q: str, ex
     assert set(await titles(owner, q=q, sort="title")) == set(found)
 
 
+async def test_a_lone_accent_finds_nothing(owner: Client) -> None:
+    await make(owner, "Café crème")
+
+    assert await titles(owner, q="\u0301") == []
+
+
 async def test_exact_words_come_before_beginnings_and_those_before_what_is_alike(owner: Client) -> None:
     for title in ("Bread", "Breaded fish", "Break", "bread and butter"):
         await make(owner, title)

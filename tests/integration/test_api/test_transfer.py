@@ -143,7 +143,7 @@ WHOLE: dict[str, Any] = {
 }
 LOST: dict[str, dict[str, Any]] = {
     "csv": {"start_date": None, "recurrence": None, "labels": ["garden", "work,_at_home"], "reminders": []},
-    "ics": {"reminders": ["P0DT0H15M", "2027-02-28T08:00:00Z"]},
+    "ics": {},
 }
 """What is otherwise when a task has been through a format."""
 
@@ -167,3 +167,31 @@ async def test_a_format_loses_what_is_said_of_it_and_nothing_else(owner: Client,
     assert {name: found[name] for name in WHOLE} == {**WHOLE, **LOST[form]}
     assert (fern["parent_id"], fern["due_date"], fern["due_time"]) == (found["id"], "2027-03-01", None)
     assert fern["project_id"] == found["project_id"] is not None
+
+
+async def test_a_task_that_says_it_is_open_is_open(owner: Client) -> None:
+    done = "2027-01-01T10:00:00Z"
+    tasks = [
+        {"title": "open", "completed": False, "completed_at": done},
+        {"title": "done", "completed_at": done},
+        {"title": "done too", "completed": True},
+    ]
+
+    await taken_in(owner, document(tasks=tasks))
+
+    found = {task["title"]: task["completed"] for task in answered(await owner.get(TASKS))}
+    assert found == {"open": False, "done": True, "done too": True}
+
+
+@pytest.mark.parametrize("place", ["", "previous."])
+async def test_an_occurrence_has_a_zone_only_with_a_time(owner: Client, place: str) -> None:
+    task_id = str(uuid4())
+    when: dict[str, Any] = {"due_date": "2027-01-01"}
+    occurrence = {"task_id": task_id, **when, "completed_at": "2027-01-01T10:00:00Z", "previous": dict(when)}
+    (occurrence["previous"] if place else occurrence)["time_zone"] = "Europe/Berlin"
+    task = {"id": task_id, "title": "Water", "due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
+
+    report = await taken_in(owner, document(tasks=[task], occurrences=[occurrence]))
+
+    assert report["occurrences"]["skipped"] == 1
+    assert [(row["field"], row["code"]) for row in report["problems"]] == [(f"{place}time_zone", "due_time_required")]

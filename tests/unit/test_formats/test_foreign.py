@@ -164,6 +164,21 @@ def test_an_export_of_vikunja() -> None:
     assert list(rent.losses) == ["comments"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "lost"),
+    [("repeat_after", 86_400 * 1_002, "recurrence"), ("description", "x" * 20_000, "end of description")],
+)
+def test_of_what_we_do_not_take_vikunja_loses_the_field_and_not_the_task(field: str, value: Any, lost: str) -> None:
+    task = {"id": 7, "title": "Pay rent", "due_date": "2027-03-01T08:00:00Z", field: value}
+    content = json.dumps([{"id": 1, "title": "Home", "tasks": [task]}]).encode()
+
+    _, rent = read("vikunja", zipped("data.json", content))
+
+    assert list(rent.losses) == [lost]
+    assert len(rent.fields.get("description", "")) in (0, 16_384)
+    assert "recurrence" not in rent.fields
+
+
 NO_FILES = {
     "nothing": b"",
     "nul": b"\0",
