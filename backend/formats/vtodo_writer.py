@@ -59,7 +59,7 @@ class Writer:
     def _new_zone(self, row: Mapping[str, Any]) -> bytes:
         """The zone of a task, where it is the first that is of it: what `TZID` names has to be in the file."""
         zone = row["time_zone"]
-        if zone in (None, "UTC", *self._zones):
+        if zone is None or zone == "UTC" or zone in self._zones:
             return b""
         self._zones.add(zone)
         described: bytes = Timezone.from_tzid(zone).to_ical()
