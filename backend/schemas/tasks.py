@@ -150,6 +150,14 @@ class Completion(RequestModel):
     )
 
 
+class Skip(RequestModel):
+    """Which occurrence is to be skipped, so that saying it twice skips one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+    due_date: CalendarDate | None = Field(None, description="The one you saw; absent, whatever it is due next")
+
+
 class RecurrenceRead(ResponseModel):
     """How the task comes back once it is completed."""
 

@@ -95,14 +95,17 @@ class OccurrenceService:
         following = _next(state, skip=False)
         return await self._step(transaction, sql.LAST if following is None else sql.COMPLETE, state, following), True
 
-    async def skip(self, task_id: UUID, expected: Expected) -> Row:
-        """The task, due the next time; nothing is recorded. Raises `TaskNotFound`, `PreconditionFailed`,
-        `NotRecurring`, or `SeriesOver`.
+    async def skip(self, task_id: UUID, expected: Expected, seen: date | None = None) -> Row:
+        """The task, due the next time; nothing is recorded. `seen` is the due date that the client saw.
+
+        Raises `TaskNotFound`, `PreconditionFailed`, `NotRecurring`, `OtherOccurrence`, or `SeriesOver`.
         """
         async with self._lane.transaction() as transaction:
             state = await self._lock(transaction, task_id, expected)
             if state["recurrence_rule"] is None or state["completed"]:
                 raise NotRecurring
+            if seen is not None and seen != state["due_date"]:
+                raise OtherOccurrence
             following = _next(state, skip=True)
             if following is None:
                 raise SeriesOver

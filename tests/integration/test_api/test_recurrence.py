@@ -165,6 +165,18 @@ async def test_the_last_occurrence_completes_the_task_and_its_subtasks(owner: Cl
     assert (undone["completed"], undone["due_date"]) == (False, over["due_date"])
 
 
+async def test_the_occurrence_that_was_seen_is_skipped_once(owner: Client) -> None:
+    task = await make(owner, TODAY + timedelta(days=2))
+    address, seen = f"{TASKS}/{task['id']}/skip", {"due_date": task["due_date"]}
+
+    skipped = answered(await owner.post(address, json=seen))
+    problem(await owner.post(address, json=seen), 409, "other_occurrence")
+    problem(await owner.post(address, json={"when": "later"}), 400, "invalid_input")
+
+    assert skipped["due_date"] == str(TODAY + timedelta(days=3))
+    assert answered(await owner.get(f"{TASKS}/{task['id']}")) == skipped
+
+
 async def test_skipping_moves_on_and_records_nothing(owner: Client) -> None:
     task = await make(owner, TODAY)
 

@@ -238,7 +238,11 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
         Variant(200, lambda _: {"params": {"limit": 2, "cursor": encode_way(["z"], UUID(int=0))}}),
     ],
     "list_occurrences": [Variant(404, ids=_nowhere), _page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
-    "skip_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
+    "skip_occurrence": [
+        Variant(409, lambda _: {"json": {"due_date": "2000-01-01"}}),
+        Variant(404, ids=_nowhere),
+        Variant(412, lambda _: {"headers": MISMATCH}),
+    ],
     "undo_occurrence": [Variant(404, ids=_nowhere), Variant(412, lambda _: {"headers": MISMATCH})],
     "list_trash": [_page({"limit": 2}, deep=False), _page({"limit": 2}, deep=True)],
     "restore": [Variant(404, ids=_nowhere)],

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,8 +12,8 @@ from backend.api.responses import many, one
 from backend.api.scopes import scoped
 from backend.schemas.occurrences import OccurrenceRead
 from backend.schemas.pagination import PageQuery
-from backend.schemas.tasks import TaskRead
-from backend.services.occurrences import NothingToUndo, NotRecurring, OccurrenceService, SeriesOver
+from backend.schemas.tasks import Skip, TaskRead
+from backend.services.occurrences import NothingToUndo, NotRecurring, OccurrenceService, OtherOccurrence, SeriesOver
 from backend.services.task_table import TaskNotFound
 
 Occurrences = Annotated[OccurrenceService, Depends(owned(OccurrenceService))]
@@ -32,11 +32,21 @@ async def list_occurrences(
 
 
 @router.post(
-    "/skip", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound, 412, NotRecurring, SeriesOver)
+    "/skip",
+    response_model=TaskRead,
+    responses=problems(400, 401, 403, TaskNotFound, 412, NotRecurring, OtherOccurrence, SeriesOver),
 )
-async def skip_occurrence(occurrences: Occurrences, recurring_task_id: PathId, expected: IfMatch) -> Response:
-    """Have a recurring task be due the next time without its having been done."""
-    return one(await occurrences.skip(recurring_task_id, expected))
+async def skip_occurrence(
+    occurrences: Occurrences,
+    recurring_task_id: PathId,
+    expected: IfMatch,
+    body: Annotated[Skip, Body(default_factory=Skip)],
+) -> Response:
+    """Have a recurring task be due the next time without its having been done.
+
+    Send the `due_date` that you saw to be able to say it twice: the second time it is refused.
+    """
+    return one(await occurrences.skip(recurring_task_id, expected, body.due_date))
 
 
 @router.post("/undo", response_model=TaskRead, responses=problems(400, 401, 403, TaskNotFound, 412, NothingToUndo))
