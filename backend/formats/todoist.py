@@ -29,6 +29,7 @@ _INDENT = re.compile(r"[0-9]{1,4}")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
 _MOST_COLUMNS = 100
 _LONGEST_ROW = 1_000_000
+_MOST_ROWS = 200_000
 _IN_NAME = re.compile(r"\[\w+\]$")
 
 
@@ -49,12 +50,19 @@ class _Lines:
 
     def __init__(self, text: TextIOWrapper) -> None:
         self._text = text
-        self.left = _LONGEST_ROW
+        self._left = _LONGEST_ROW
+        self._rows = _MOST_ROWS
+
+    def next_row(self) -> None:
+        self._left = _LONGEST_ROW
+        self._rows -= 1
+        if not self._rows:
+            raise Broken("too_many_rows", f"A CSV may have {_MOST_ROWS:,} rows")
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(self.left + 1):
-            self.left -= len(line)
-            if self.left < 0:
+        while line := self._text.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
                 raise Broken("line_too_long", "A row is longer than is taken")
             yield line
 
@@ -84,7 +92,7 @@ class _Rows:
             raise Broken("unknown_columns", "The first line has no columns TYPE and CONTENT")
         parents: list[str] = []
         for row in reader:
-            lines.left = _LONGEST_ROW
+            lines.next_row()
             kind = row["TYPE"].strip().lower()
             if kind == "task":
                 yield from self._task(reader.line_num, row, row.get("PROJECT") or project, parents)

@@ -35,6 +35,7 @@ _LOST = {
 }
 PROJECT = "X-DONEWELL-PROJECT"
 _LONGEST_LINE = 1_000_000
+_MOST_LINES = 2_000_000
 _MOST_PROPERTIES = 10_000
 _MOST_REMINDERS = 20
 _MOST_DAYS = 999
@@ -68,6 +69,8 @@ def _unfolded(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Content lines, with the number at which each begins (RFC 5545 section 3.1)."""
     begun, parts, left = 1, [b""], _LONGEST_LINE
     for number, raw in enumerate(file, 1):
+        if number > _MOST_LINES:
+            raise Broken("too_many_lines", f"A calendar may have {_MOST_LINES:,} lines", number)
         content = raw.rstrip(b"\r\n")
         if content[:1] in (b" ", b"\t") and parts[0]:
             parts.append(content[1:])

@@ -165,6 +165,31 @@ def test_an_export_of_vikunja() -> None:
 
 
 @pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (
+            "<p>The <b>fern</b> &amp; the<br>cactus</p><ul><li>one</li><li>two</li></ul>",
+            "The fern & the\ncactus\none\ntwo",
+        ),
+        ('<p><a target="_blank" href="https://example.com/?a=1&amp;b=2">here</a></p>', "here"),
+        ("<p>1 &lt; 2</p>", "1 < 2"),
+        ("1 < 2", "1 < 2"),
+        ("a < b > c", "a < b > c"),
+        ("no tags &amp;", "no tags &amp;"),
+        ("<a " * 200_000, ("<a " * 200_000).strip()),
+        ("<" + "a" * 1_000_000, "<" + "a" * 1_000_000),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_description_in_html_is_its_text(html: str, text: str) -> None:
+    content = json.dumps([{"id": 1, "title": "a", "tasks": [{"id": 1, "title": "a", "description": html}]}]).encode()
+
+    _, task = read("vikunja", zipped("data.json", content))
+
+    assert task.fields["description"] == text[:16_384]
+
+
+@pytest.mark.parametrize(
     ("field", "value", "lost"),
     [("repeat_after", 86_400 * 1_002, "recurrence"), ("description", "x" * 20_000, "end of description")],
 )

@@ -53,6 +53,8 @@ def end_elsewhere() -> bytes:
         ("todoist", b"TYPE,CONTENT\n" + b'"a\n",' * 200_000, "line_too_long"),
         ("ics", CALENDAR % (b"DESCRIPTION:x" + b"x" * 2_000_000 + b"\r\n"), "line_too_long"),
         ("ics", CALENDAR % (b"DESCRIPTION:x\r\n" + b" x\r\n" * 1_100_000), "line_too_long"),
+        ("todoist", b"TYPE,CONTENT\n" + b",\n" * 200_000, "too_many_rows"),
+        ("ics", b"BEGIN:VCALENDAR\n" + b"\n" * 2_000_000 + b"END:VCALENDAR\n", "too_many_lines"),
         ("ics", CALENDAR % (b"X-A:x\r\n" * 20_000), "component_too_large"),
     ],
 )
