@@ -1,17 +1,19 @@
 """An iCalendar feed (RFC 5545): each task that is due is an event, for calendar programs to show. Pure."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.domain.recurrence_rule import Rule, parse
+from backend.domain.due import Due
+from backend.domain.recurrence import Recurrence, next_due, occurrences
+from backend.domain.recurrence_rule import Frequency, Rule, parse
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 
-VERSION = 1
+VERSION = 2
 """Grows when the same tasks make another feed."""
 
 REFRESHED = dt.timedelta(hours=1)
@@ -22,33 +24,43 @@ END = b"END:VCALENDAR\r\n"
 
 _SHORTEST_MONTH = 28
 _PRIORITIES = {"high": 1, "medium": 5, "low": 9}
+_DAY = dt.timedelta(days=1)
+_LONG_AGO = dt.datetime(1000, 1, 1, tzinfo=dt.UTC)
 
 type Row = Mapping[str, Any]
 
 
-def beginning(name: str, rows: Iterable[Row]) -> bytes:
-    """What comes before the events: the properties of the calendar, and the time zones of the tasks that recur."""
-    from icalendar import Calendar  # noqa: PLC0415 (a start must not pay for it)
+def beginning(name: str) -> bytes:
+    """What comes before the events: the properties of the calendar."""
+    from icalendar import Calendar, vText  # noqa: PLC0415 (a start must not pay for it)
 
+    line = vText(" ".join(name.split()))
     calendar = Calendar()
     calendar.add("prodid", "-//Donewell//Tasks//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    calendar.add("name", name)
-    calendar.add("x-wr-calname", name)
+    calendar.add("name", line)
+    calendar.add("x-wr-calname", line)
     calendar.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
-    zones = {row["time_zone"] for row in rows if row["time_zone"] and _rule_of(row)}
     head: bytes = calendar.to_ical()
-    return head.removesuffix(END) + b"".join(map(_time_zone, sorted(zones)))
+    return head.removesuffix(END)
 
 
-def events(rows: Iterable[Row]) -> bytes:
-    """The events of tasks."""
-    return b"".join(_event(row) for row in rows)
+def events(rows: Iterable[Row], told: set[str]) -> bytes:
+    """The events of tasks, behind the time zones of those that recur but for what was told, which then has them too."""
+    written: list[bytes] = []
+    for row in rows:
+        for event, zone in _events(row):
+            if zone is not None and zone not in told:
+                told.add(zone)
+                written.append(_time_zone(zone))
+            written.append(event)
+    return b"".join(written)
 
 
-@lru_cache(maxsize=100)
+# For good: there are some 600, and each takes 20 ms.
+@cache
 def _time_zone(name: str) -> bytes:
     from icalendar import Timezone  # noqa: PLC0415
 
@@ -56,11 +68,23 @@ def _time_zone(name: str) -> bytes:
     return zone
 
 
-def _event(row: Row) -> bytes:
+def _events(row: Row) -> Iterator[tuple[bytes, str | None]]:
+    """What shows a task, each with the zone by whose clocks it comes again.
+
+    A task that was postponed to a day that is none of its series is an event of its own, before the series goes on.
+    """
+    series = _series(row)
+    if series is None or series[0] > row["due_date"]:
+        yield _event(row, row["due_date"]), None
+    if series is not None:
+        yield _event(row, *series), row["time_zone"]
+
+
+def _event(row: Row, day: dt.date, rule: Rule | None = None) -> bytes:
     from icalendar import Event, vRecur  # noqa: PLC0415
 
     event = Event()
-    event.add("uid", f"{row['id']}@donewell")
+    event.add("uid", f"{row['id']}{'-next' if day > row['due_date'] else ''}@donewell")
     event.add("dtstamp", row["updated_at"])
     event.add("last-modified", row["updated_at"])
     event.add("summary", row["title"])
@@ -72,12 +96,9 @@ def _event(row: Row) -> bytes:
         event.add("priority", _PRIORITIES[row["priority"]])
     # Something to do is no appointment: nobody is busy because of it.
     event.add("transp", "TRANSPARENT")
-    rule = _rule_of(row)
-    day = row["recurrence_start"] if rule and rule.count else row["due_date"]
     event.add("dtstart", _starts(day, row["due_time"], row["time_zone"], recurs=rule is not None))
     if rule is not None:
-        timed = row["due_time"] is not None
-        event.add("rrule", vRecur.from_ical(_told(rule, row["recurrence_start"], row["time_zone"], timed=timed)))
+        event.add("rrule", vRecur.from_ical(str(rule)))
     content: bytes = event.to_ical()
     return content
 
@@ -93,31 +114,54 @@ def _starts(day: dt.date, at: dt.time | None, zone: str | None, *, recurs: bool)
     return there if recurs else there.astimezone(dt.UTC)
 
 
-def _rule_of(row: Row) -> Rule | None:
-    """The rule, unless it counts from when the task is completed: then nobody knows more than the next time."""
+def _series(row: Row) -> tuple[dt.date, Rule] | None:
+    """The day on which what recurs begins and the rule by which it goes on; nothing if nobody knows, or can say it.
+
+    It begins on the present due date, or with COUNT on the first of all; if that is none of its days, on the next one.
+    """
+    # What counts from when it is completed has one day that anybody knows.
     if row["recurrence_rule"] is None or row["recurrence_anchor"] != "due":
         return None
-    return parse(row["recurrence_rule"])
+    rule, start, zone = parse(row["recurrence_rule"]), row["recurrence_start"], row["time_zone"]
+    told = _implied(rule, start)
+    if told is None:
+        return None
+    told = replace(told, until=_until(rule.until, zone, timed=row["due_time"] is not None))
+    due = Due(row["due_date"], row["due_time"], zone)
+    if next(occurrences(rule, start, due.date - _DAY), None) == due.date:
+        return start if rule.count else due.date, told
+    following = next_due(Recurrence(rule), due, start=start, now=_LONG_AGO, viewer_zone=zone or "UTC")
+    if following is None:
+        return None
+    left = sum(1 for _ in occurrences(rule, start, due.date)) if rule.count else None
+    return following.date, replace(told, count=left)
 
 
-def _told(rule: Rule, start: dt.date, zone: str | None, *, timed: bool) -> str:
-    """The rule with what the start of the series says of it, as the event begins with another occurrence."""
-    return str(replace(rule, **_implied(rule, start), until=_until(rule.until, zone, timed=timed)))
+def _implied(rule: Rule, start: dt.date) -> Rule | None:
+    """The rule with what the start of the series says of it, as it may begin with another day; nothing if RFC 5545 has
+    no words for it.
+    """
+    given = rule.by_day or rule.by_month_day or rule.by_year_day
+    if rule.frequency == "WEEKLY" or rule.by_week_number:
+        return rule if given else replace(rule, by_day=((0, start.weekday()),))
+    if given or rule.frequency == "DAILY":
+        return rule
+    if rule.frequency == "YEARLY":
+        rule = replace(rule, by_month=rule.by_month or (start.month,))
+    return _day_of_month(rule, start.day)
 
 
-def _implied(rule: Rule, start: dt.date) -> Mapping[str, Any]:
-    if rule.by_day or rule.by_month_day or rule.by_year_day or rule.by_week_number:
-        return {} if rule.by_day or not rule.by_week_number else {"by_day": ((0, start.weekday()),)}
-    if rule.frequency == "WEEKLY":
-        return {"by_day": ((0, start.weekday()),)}
-    if rule.frequency == "DAILY":
-        return {}
-    months = {"by_month": rule.by_month or (start.month,)} if rule.frequency == "YEARLY" else {}
-    if start.day <= _SHORTEST_MONTH or len(rule.by_month) > 1:
-        return {**months, "by_month_day": (start.day,)}
-    # Where the month is shorter it is the last day, which RFC 5545 would leave out.
-    days = tuple(range(_SHORTEST_MONTH, start.day + 1))
-    return {**months, "by_month_day": days, "by_set_position": (-1,)}
+def _day_of_month(rule: Rule, day: int) -> Rule | None:
+    """The rule for this day of the month, or the last where the month is shorter, which RFC 5545 would leave out."""
+    if day <= _SHORTEST_MONTH:
+        return replace(rule, by_month_day=(day,))
+    # The last of each of several months is a choice of a month, not of a year.
+    several = rule.frequency == "YEARLY" and len(rule.by_month) > 1
+    if rule.by_set_position or (several and rule.interval > 1):
+        return None
+    days = tuple(range(_SHORTEST_MONTH, day + 1))
+    frequency: Frequency = "MONTHLY" if several else rule.frequency
+    return replace(rule, frequency=frequency, by_month_day=days, by_set_position=(-1,))
 
 
 def _until(until: dt.date | dt.datetime | None, zone: str | None, *, timed: bool) -> dt.date | dt.datetime | None:

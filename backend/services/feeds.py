@@ -1,11 +1,12 @@
 """Calendar feeds: made, listed and deleted by their user, and read by whoever has the address."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Integer, bindparam, delete, func, select
+from sqlalchemy import Integer, bindparam, delete, func, select, tuple_
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
@@ -31,6 +32,9 @@ MOST = 20
 MOST_EVENTS = 10_000
 """Tasks that a feed shows: those that are due first."""
 
+AT_ONCE = 50
+"""Of these, in memory and written before others have their turn: some 20 ms."""
+
 _F, _T, _U, _R = (metadata.tables[name].c for name in ("feeds", "tasks", "users", "revisions"))
 _FEEDS = Listing(_F.id.table, [_F.id, _F.name, _F.created_at])
 FIND = Statement(
@@ -39,17 +43,26 @@ FIND = Statement(
     .join(_R.user_id.table, _R.user_id == _F.user_id)
     .where(_F.secret_hash == bindparam("secret_hash", type_=_F.secret_hash.type), _U.disabled_at.is_(None))
 )
+_AT, _ID = (bindparam(name, type_=column.type) for name, column in (("at", _T.overdue_at), ("id", _T.id)))
 # By an index on exactly this: of what is completed, however much it is, none is looked at.
 DUE = Statement(
     select(
         *(_T[name] for name in ("id", "title", "description", "priority", "labels", "updated_at")),
         *(_T[name] for name in ("due_date", "due_time", "time_zone")),
-        *(_T[name] for name in ("recurrence_rule", "recurrence_anchor", "recurrence_start")),
+        *(_T[name] for name in ("recurrence_rule", "recurrence_anchor", "recurrence_start", "overdue_at")),
     )
-    .where(_T.user_id == OWNER, _T.deleted_at.is_(None), _T.completed_at.is_(None), _T.overdue_at.is_not(None))
+    .where(
+        _T.user_id == OWNER,
+        _T.deleted_at.is_(None),
+        _T.completed_at.is_(None),
+        tuple_(_T.overdue_at, _T.id) > tuple_(_AT, _ID),
+    )
     .order_by(_T.completed_at, _T.overdue_at, _T.id)
     .limit(bindparam("rows", type_=Integer()))
 )
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+"""To the driver, minus infinity."""
 
 
 class FeedNotFound(NotFound):
@@ -113,6 +126,16 @@ async def find(lane: FastLane, secret: str) -> Row:
     return row
 
 
-async def due_tasks(lane: FastLane, feed: Row) -> Sequence[Any]:
-    """The open tasks with a due date, the first due first, and not more than `MOST_EVENTS`."""
-    return await lane.fetch(DUE, {"owner": feed["user_id"], "rows": MOST_EVENTS})
+async def due_tasks(lane: FastLane, feed: Row) -> AsyncGenerator[Sequence[Row]]:
+    """The open tasks with a due date, the first due first and some at a time, and not more than `MOST_EVENTS`.
+
+    It is no snapshot; what changes meanwhile changes the feed's `ETag`, and is in it the next time.
+    """
+    values: dict[str, Any] = {"owner": feed["user_id"], "at": _FIRST, "id": UUID(int=0)}
+    for there in range(0, MOST_EVENTS, AT_ONCE):
+        rows = await lane.fetch(DUE, {**values, "rows": min(AT_ONCE, MOST_EVENTS - there)})
+        if rows:
+            yield rows
+        if len(rows) < AT_ONCE:
+            return
+        values |= {"at": rows[-1]["overdue_at"], "id": rows[-1]["id"]}

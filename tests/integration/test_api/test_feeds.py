@@ -118,6 +118,9 @@ async def test_the_three_kinds_of_due(owner: Client, anonymous: Client) -> None:
         ("FREQ=DAILY;COUNT=3", "2027-03-01", ["03-01", "03-02", "03-03"]),
         ("FREQ=DAILY;UNTIL=20270303", "2027-03-01", ["03-01", "03-02", "03-03"]),
         ("FREQ=MONTHLY;BYDAY=-1FR", "2027-01-29", ["01-29", "02-26", "03-26"]),
+        ("FREQ=YEARLY;BYMONTH=1,2", "2027-01-31", ["01-31", "02-28"]),
+        ("FREQ=MONTHLY;BYMONTH=1,2", "2027-01-31", ["01-31", "02-28"]),
+        ("FREQ=YEARLY;INTERVAL=2;BYMONTH=1,2", "2027-01-31", ["01-31"]),
     ],
 )
 @pytest.mark.parametrize("timed", [{}, {"due_time": "23:30"}, {"due_time": "23:30", "time_zone": "Europe/Berlin"}])
@@ -130,6 +133,51 @@ async def test_what_recurs_is_shown_on_the_days_of_its_series(  # noqa: PLR0917
     shown = starts(await read(anonymous, feed), dt.date(2027, 1, 1), dt.date(2027, 4, 6))
 
     assert [f"{day:%m-%d}" for day in shown] == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "start", "due", "expected"),
+    [
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO", "2027-03-01", "2027-03-09", ["03-09", "03-15", "03-29"]),
+        ("FREQ=DAILY;INTERVAL=10", "2027-03-01", "2027-02-20", ["02-20", "03-01", "03-11", "03-21", "03-31"]),
+        ("FREQ=WEEKLY;COUNT=3", "2027-03-01", "2027-03-02", ["03-02", "03-08", "03-15"]),
+        ("FREQ=WEEKLY;UNTIL=20270308", "2027-03-01", "2027-03-05", ["03-05", "03-08"]),
+        ("FREQ=WEEKLY;UNTIL=20270308", "2027-03-01", "2027-03-09", ["03-09"]),
+        ("FREQ=MONTHLY", "2027-01-31", "2027-02-03", ["02-03", "02-28", "03-31"]),
+        ("FREQ=MONTHLY;INTERVAL=2", "2027-01-31", "2027-01-31", ["01-31", "03-31"]),
+    ],
+)
+@pytest.mark.parametrize("timed", [{}, {"due_time": "23:30"}, {"due_time": "23:30", "time_zone": "Europe/Berlin"}])
+async def test_what_was_postponed_is_shown_when_it_is_due_and_then_on_the_days_of_its_series(  # noqa: PLR0917
+    owner: Client, anonymous: Client, rule: str, start: str, due: str, expected: list[str], timed: Json
+) -> None:
+    feed = await subscribe(owner)
+    task = await make(owner, due_date=start, recurrence={"rule": rule}, **timed)
+    answered(await owner.patch(f"{TASKS}/{task['id']}", json={"due_date": due}))
+
+    calendar = await read(anonymous, feed)
+
+    assert [f"{day:%m-%d}" for day in starts(calendar, dt.date(2027, 1, 1), dt.date(2027, 4, 6))] == expected
+    assert len({event["UID"] for event in calendar.walk("VEVENT")}) == len(calendar.walk("VEVENT"))
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Phone\r\nX-EVIL:1", b"Phone X-EVIL:1"),
+        ("a\rb", b"a b"),
+        ("a\u2028b", b"a b"),
+        ("a,b;c\\d", b"a\\,b\\;c\\\\d"),
+    ],
+)
+async def test_a_feed_may_have_any_name(owner: Client, anonymous: Client, name: str, written: bytes) -> None:
+    feed = answered(await owner.post(FEEDS, json={"name": name}), 201)
+
+    await read(anonymous, feed)
+
+    lines = (await anonymous.get(feed["path"])).content.split(b"\r\n")
+    assert {b"NAME:" + written, b"X-WR-CALNAME:" + written} < set(lines)
+    assert {line for line in lines if b"\r" in line or b"\n" in line or line.startswith(b"X-EVIL")} == set()
 
 
 @pytest.mark.parametrize(("zone", "hour"), [("America/New_York", 23), ("Asia/Tokyo", 14)])
@@ -226,20 +274,30 @@ async def test_a_user_has_so_many_feeds_at_most(owner: Client) -> None:
     await subscribe(owner)
 
 
-async def test_many_tasks_are_written_in_pieces(
-    app: FastAPI, owner: Client, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+async def test_many_tasks_are_read_and_written_in_pieces(
+    app: FastAPI, owner: Client, anonymous: Client, monkeypatch: pytest.MonkeyPatch, count_queries: CountQueries
 ) -> None:
     monkeypatch.setattr("backend.services.feeds.MOST_EVENTS", 120)
     feed = await subscribe(owner)
     await sql(
         app,
-        "INSERT INTO tasks (user_id, id, revision, title, position, due_date)"
-        " SELECT :user, uuidv7(), 1, 'Task ' || number, 'z' || lpad(number::text, 6, '0'), date '2027-01-01' + number"
+        "INSERT INTO tasks (user_id, id, revision, title, position, due_date, due_time, time_zone,"
+        " recurrence_rule, recurrence_anchor, recurrence_start)"
+        " SELECT :user, uuidv7(), 1, 'Task ' || number, 'z' || lpad(number::text, 6, '0'),"
+        " date '2027-01-01' + number / 9,"
+        " '09:00', CASE WHEN number % 2 = 0 THEN 'Europe/Berlin' ELSE 'Asia/Tokyo' END,"
+        " 'FREQ=DAILY', 'due', date '2027-01-01' + number / 9"
         " FROM generate_series(1, 130) AS number",
         user=owner.user_id,
     )
 
-    events = (await read(anonymous, feed)).walk("VEVENT")
+    with count_queries() as queries:
+        calendar = await read(anonymous, feed)
 
-    assert [event["SUMMARY"] for event in events] == [f"Task {number}" for number in range(1, 121)]
-    assert calendar_feed.VERSION == 1
+    shown = [event["SUMMARY"] for event in calendar.walk("VEVENT")]
+    by_due = [task["title"] for task in answered(await owner.get(TASKS, params={"sort": "due", "limit": 100}))]
+    assert (shown[:100], len(set(shown))) == (by_due, 120)
+    # A zone is told once, before what is at its time.
+    assert sorted(zone["TZID"] for zone in calendar.walk("VTIMEZONE")) == ["Asia/Tokyo", "Europe/Berlin"]
+    assert len(queries) == 1 + 3
+    assert calendar_feed.VERSION == 2
