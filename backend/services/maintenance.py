@@ -25,6 +25,7 @@ from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import Unavailable
 from backend.models.base import metadata
 from backend.services.revocations import Revocations
+from backend.services.trash import REPLANNED
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ def _walking(table: Table, key: Sequence[str], over_since: ColumnElement[Any], b
     )
     last = select(*seen.c).order_by(*(seen.c[column].desc() for column in key)).limit(1).subquery("last")
     counts = [select(func.count()).select_from(each).scalar_subquery().label(each.name) for each in (seen, gone)]
-    return select(*(last.c[column] for column in key), *counts).select_from(last)
+    return select(*(last.c[column] for column in key), *counts, REPLANNED).select_from(last)
 
 
 @lru_cache
