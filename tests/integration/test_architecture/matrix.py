@@ -184,7 +184,7 @@ class Cell:
 def cells(operation: Operation) -> Iterator[Cell]:
     """Every cell of an operation: all ids in the path with all others, and below one's own with each in query and body.
 
-    Below a path that is not one's own nobody comes to look at those, so the stranger's are enough there.
+    Below a path that is not one's own nobody comes to look at those: the stranger's, compared with nobody's, are enough.
     """
     if not operation.protected:
         yield from (Cell(operation, sender, ()) for sender in SENDERS)
@@ -195,7 +195,7 @@ def cells(operation: Operation) -> Iterator[Cell]:
     others: list[Ids] = [(), *(((place, whose),) for place in places if place.where != "path" for whose in OBJECTS)]
     for sender, user, path, other in product(SENDERS, users, product(*paths), others):
         own = dict(user).get(USER, ME) in (ME, SENDERS[sender].whose)
-        if own or not other or other[0][1] == STRANGERS:
+        if own or not other or other[0][1] in (STRANGERS, NOBODYS):
             yield Cell(operation, sender, (*user, *path, *other))
 
 
