@@ -184,7 +184,7 @@ class Cell:
 def cells(operation: Operation) -> Iterator[Cell]:
     """Every cell of an operation: all ids in the path with all others, and below one's own with each in query and body.
 
-    Below a path that is not one's own nobody comes to look at those: the stranger's, compared with nobody's, are enough.
+    Below a path that is not one's own nobody comes to look at those: the stranger's beside nobody's are enough.
     """
     if not operation.protected:
         yield from (Cell(operation, sender, ()) for sender in SENDERS)
