@@ -133,12 +133,8 @@ class FastLane(Lane):
         except TimeoutError as error:
             raise Overloaded from error
 
-    def within(self, seconds: float) -> Lane:
-        """This lane, for statements that may take so many seconds, which is more than usual."""
-        return _Within(self, seconds)
-
-    async def run(self, sql: str, *arguments: Any, seconds: float | None = None) -> list[Row]:
-        async with self._gate.enter(seconds):
+    async def run(self, sql: str, *arguments: Any) -> list[Row]:
+        async with self._gate.enter():
             connection = await self._take()
             try:
                 rows = await connection.fetch(sql, *arguments)
@@ -174,15 +170,6 @@ class FastLane(Lane):
         if self._opened is None:
             raise RuntimeError("The database has not been opened")
         return self._opened
-
-
-class _Within(Lane):
-    def __init__(self, lane: FastLane, seconds: float) -> None:
-        self._lane = lane
-        self._seconds = seconds
-
-    async def run(self, sql: str, *arguments: Any) -> list[Row]:
-        return await self._lane.run(sql, *arguments, seconds=self._seconds)
 
 
 def _is_lost(connection: PooledConnection) -> bool:

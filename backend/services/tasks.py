@@ -135,8 +135,7 @@ class TaskService:
         """The task, completed with its open subtasks; one that recurs is due the next time. Raises as `change` does,
         or `OtherOccurrence` when it is due on another day than was seen.
         """
-        tasks = OwnedRows(TASKS, self._lane.within(LONG), self._owner)
-        row, completed = await tasks.write(ONCE, task_id, expected, COMPLETED), True
+        row, completed = await self._tasks.write(ONCE, task_id, expected, COMPLETED), True
         if row is None:
             row, completed = await self._occurrences.complete(task_id, expected, seen)
         if completed:
@@ -145,7 +144,7 @@ class TaskService:
 
     async def trash(self, task_id: UUID, expected: Expected) -> None:
         """Put the task into the trash, with its subtasks. Raises `TaskNotFound` or `PreconditionFailed`."""
-        async with self._lane.transaction(LONG) as transaction:
+        async with self._lane.transaction() as transaction:
             tasks = OwnedRows(TASKS, transaction, self._owner)
             await tasks.lock(task_id, expected)
             await tasks.trash(task_id, expected)
