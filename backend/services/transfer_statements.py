@@ -56,7 +56,7 @@ def _known(kind: Kind) -> Statement:
         CROSS JOIN LATERAL ({row.replace("%s", "wanted.id")}) AS found
     """  # noqa: S608 - names of our own tables and columns
     if "parent_id" not in columns:
-        flat = f"SELECT id, project_id, trashed, 1 AS depth FROM ({found}) AS found"  # noqa: S608
+        flat = f"SELECT id, project_id, trashed, 1 AS depth FROM ({found}) AS found"  # noqa: S608 - the same
         return Statement(text(flat).bindparams(OWNER, _IDS))
     return Statement(
         text(f"""
