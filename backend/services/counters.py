@@ -5,6 +5,7 @@ Importing this takes 25 ms, of which a start need not know: it is imported when 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import uniform
 from time import monotonic, time
 from typing import Any, Protocol, cast
 
@@ -34,7 +35,7 @@ from sqlalchemy import literal_column as literal
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 
-from backend.database.fast_lane import FastLane, Statement
+from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import DatabaseUnavailable
 from backend.domain.throttling import Change
 from backend.models.rate_limits import RateLimit
@@ -111,6 +112,14 @@ _READ_LEFT = Statement(
 )
 
 
+DEADLOCKS = 2
+"""How many are put up with before one is an error."""
+
+
+def _counted(rows: Sequence[Row]) -> Mapping[str, int]:
+    return {row["key"]: int(row["count"]) for row in rows}
+
+
 class PostgresCounts:
     """Fixed windows in the table `rate_limits`; each call is one statement. Raises as the fast lane does."""
 
@@ -121,14 +130,16 @@ class PostgresCounts:
         # Whoever changes the same counts at the same time takes them in the same order.
         keys, seconds, amounts, new_only = (list(map(str, values)) for values in zip(*sorted(changes), strict=True))
         values = {"keys": keys, "seconds": seconds, "amounts": amounts, "new_only": new_only, "known": known}
-        try:
-            rows = await self._lane.fetch(_CHANGE, values)
-        except DatabaseUnavailable as error:
-            # What is over is removed in another order: SKIP LOCKED waits where a row changes as it is looked at.
-            if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError):
-                raise
-            rows = await self._lane.fetch(_CHANGE, values)
-        return {row["key"]: int(row["count"]) for row in rows}
+        for _ in range(DEADLOCKS):
+            try:
+                return _counted(await self._lane.fetch(_CHANGE, values))
+            except DatabaseUnavailable as error:
+                # What is over is removed in another order: SKIP LOCKED waits where a row changes as it is looked at.
+                if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError):
+                    raise
+            # Whoever waited for us goes first: at once again, we would lock what they are about to lock.
+            await asyncio.sleep(uniform(0.02, 0.1))  # noqa: S311 - no secret
+        return _counted(await self._lane.fetch(_CHANGE, values))
 
     async def seconds_left(self, key: str) -> float:
         row = await self._lane.fetch_one(_READ_LEFT, {"key": key})
