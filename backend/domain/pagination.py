@@ -51,6 +51,13 @@ class Page:
     next_cursor: str | None
 
 
+def page_of(rows: Sequence[Mapping[str, Any]], limit: int, cursor_after: Callable[[Mapping[str, Any]], str]) -> Page:
+    """The page of what was found when one row more than fits was asked for: if it is there, there is a next page."""
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], cursor_after(rows[limit - 1]))
+
+
 def encode_cursor(position: Position) -> str:
     """An opaque, URL-safe text for a position, exact to the microsecond."""
     microseconds = (position.instant - _EPOCH) // _MICROSECOND

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Select, bindparam, se
 from sqlalchemy import tuple_ as row_of
 
 from backend.database.fast_lane import Lane, Row, Statement
-from backend.domain.pagination import Page, Place, Position, encode_cursor, encode_place
+from backend.domain.pagination import Page, Place, Position, encode_cursor, encode_place, page_of
 from backend.schemas.pagination import IN_ORDER
 
 
@@ -28,10 +28,7 @@ async def fetch_page(
     """What a statement of `newest_first` finds, and where the next page begins if there is one."""
     place = {} if after is None else {"after_instant": after.instant, "after_id": after.id}
     rows: Sequence[Row] = await lane.fetch(statement, {**values, "rows": limit + 1, **place})
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], encode_cursor(Position(last["created_at"], last["id"])))
+    return page_of(rows, limit, lambda last: encode_cursor(Position(last["created_at"], last["id"])))
 
 
 def in_order(table: FromClause, query: Select[Any], *, resumed: bool) -> Statement:
@@ -49,10 +46,7 @@ async def fetch_in_order(
     """What a statement of `in_order` finds, and where the next page begins if there is one."""
     place = {} if after is None else {"after_key": after.key, "after_id": after.id}
     rows: Sequence[Row] = await lane.fetch(statement, {**values, "rows": limit + 1, **place})
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    return Page(rows[:limit], encode_place(IN_ORDER, Place(last["position"], last["id"])))
+    return page_of(rows, limit, lambda last: encode_place(IN_ORDER, Place(last["position"], last["id"])))
 
 
 class Listing:

@@ -32,7 +32,7 @@ from sqlalchemy import tuple_ as row_of
 
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.domain.errors import NotFound
-from backend.domain.pagination import Page, Position, encode_cursor
+from backend.domain.pagination import Page, Position, encode_cursor, page_of
 from backend.models.base import metadata
 from backend.services.owned import LONG, OWNER, at_the_end, lock, next_revision
 
@@ -66,10 +66,7 @@ class TrashService:
         place = {} if after is None else {"after_instant": after.instant, "after_id": after.id}
         values = {"owner": self._owner, "rows": limit + 1, **place}
         rows = await self._lane.fetch(_FIRST if after is None else _NEXT, values)
-        if len(rows) <= limit:
-            return Page(rows, None)
-        last = rows[limit - 1]
-        return Page(rows[:limit], encode_cursor(Position(last["deleted_at"], last["id"])))
+        return page_of(rows, limit, lambda last: encode_cursor(Position(last["deleted_at"], last["id"])))
 
     async def restore(self, root_id: UUID) -> Row:
         """Bring back what was deleted with this task or project; gives how many tasks and projects that were.

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CTE, ColumnElement, Integer, Text, bindparam, cast, func, literal_column, select
 
 from backend.database.fast_lane import FastLane, Statement
-from backend.domain.pagination import Page
+from backend.domain.pagination import Page, page_of
 from backend.models.base import metadata
 from backend.schemas.trees import TreeQuery, encode_way
 from backend.services.owned import OWNER
@@ -59,9 +59,6 @@ class TreeService:
         found = await self._lane.fetch(_FIRST if after is None else _NEXT, values)
         if not found and (after is None or await self._lane.fetch_one(TASKS.get, values) is None):
             raise TaskNotFound
-        rows = [dict(row) for row in found]
-        ways = [row.pop("way") for row in rows]
-        if len(rows) <= query.limit:
-            return Page(rows, None)
-        last = query.limit - 1
-        return Page(rows[: query.limit], encode_way(ways[last], rows[last]["id"]))
+        page = page_of(found, query.limit, lambda last: encode_way(last["way"], last["id"]))
+        tasks = [{name: value for name, value in row.items() if name != "way"} for row in page.rows]
+        return Page(tasks, page.next_cursor)
