@@ -104,6 +104,24 @@ MAINTAINING = {
 }
 """What maintenance asks, table by table, and what goes with a task or loses it."""
 
+TASK_CHANGED = {
+    "lock projects: projects_pkey",
+    "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
+    "lock revisions: revisions_pkey",
+    "lock tasks: tasks_pkey",
+    "lock users: users_pkey",
+    "select tasks, select projects: projects_pkey, tasks_place_key",
+    "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
+    "select tasks: tasks_pkey",
+    "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
+    "select users: users_pkey",
+    "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
+    "update revisions, update tasks, insert task_occurrences: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+    "update revisions, update tasks: revisions_pkey, tasks_pkey",
+    "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
+    "update tasks, update revisions: revisions_pkey, tasks_pkey",
+}
+
 STATEMENTS: Mapping[str, set[str]] = {
     "list_tasks": {
         "select tasks: tasks_listing_idx",
@@ -143,40 +161,8 @@ STATEMENTS: Mapping[str, set[str]] = {
         "select users: users_pkey",
         "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
     },
-    "put_task": {
-        "lock projects: projects_pkey",
-        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
-        "lock revisions: revisions_pkey",
-        "lock tasks: tasks_pkey",
-        "lock users: users_pkey",
-        "select tasks, select projects: projects_pkey, tasks_place_key",
-        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
-        "select tasks: tasks_pkey",
-        "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
-        "select users: users_pkey",
-        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
-        "update revisions, update tasks, insert task_occurrences: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
-        "update revisions, update tasks: revisions_pkey, tasks_pkey",
-        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
-        "update tasks, update revisions: revisions_pkey, tasks_pkey",
-    },
-    "update_task": {
-        "lock projects: projects_pkey",
-        "lock revisions, lock tasks: revisions_pkey, tasks_pkey",
-        "lock revisions: revisions_pkey",
-        "lock tasks: tasks_pkey",
-        "lock users: users_pkey",
-        "select tasks, select projects: projects_pkey, tasks_place_key",
-        "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
-        "select tasks: tasks_pkey",
-        "select tasks: tasks_pkey, tasks_user_id_parent_id_idx",
-        "select users: users_pkey",
-        "update revisions, insert labels: labels_user_id_lower_name_key, revisions_pkey",
-        "update revisions, update tasks, insert task_occurrences: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
-        "update revisions, update tasks: revisions_pkey, tasks_pkey",
-        "update revisions, update tasks: revisions_pkey, tasks_pkey, tasks_user_id_parent_id_idx",
-        "update tasks, update revisions: revisions_pkey, tasks_pkey",
-    },
+    "put_task": TASK_CHANGED,
+    "update_task": TASK_CHANGED,
     "complete_task": {
         "lock revisions, lock tasks, lock users: revisions_pkey, tasks_pkey, users_pkey",
         "select tasks: tasks_pkey",

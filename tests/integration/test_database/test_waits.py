@@ -36,7 +36,6 @@ MANY_BELOW = """
 WALKED = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'tasks'"
 
 WRITES: dict[str, Write] = {
-    "complete": lambda client, task: client.patch(f"{TASKS}/{task}/complete"),
     "trash": lambda client, task: client.delete(f"{TASKS}/{task}"),
     "restore": lambda client, task: client.post(f"{TRASH}/{task}/restore"),
     "purge": lambda client, task: client.delete(f"{TRASH}/{task}"),

@@ -141,6 +141,19 @@ def free_port() -> int:
                 return port
 
 
+def run_donewell(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A `donewell` command on `data_dir` that ends by itself."""
+    return subprocess.run(
+        [*DONEWELL, *arguments],
+        env=environment(DATA_DIR=str(data_dir), **settings),
+        cwd=data_dir.parent,
+        capture_output=True,
+        text=True,
+        timeout=START_LIMIT,
+        check=False,
+    )
+
+
 class Donewell:
     """A `donewell` that serves `data_dir`, started on a free port; `end` leaves nothing of it."""
 

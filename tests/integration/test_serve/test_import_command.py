@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.test_serve.processes import DONEWELL, START_LIMIT, Donewell, environment
+from tests.integration.test_serve.processes import Donewell, run_donewell
 
 type Serve = Callable[..., Donewell]
 
@@ -13,15 +13,7 @@ FILE = "TYPE,CONTENT,PRIORITY,INDENT,DATE\ntask,Pay rent @bank,1,1,2027-03-01\nt
 
 
 def take_in(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DONEWELL, "import", *arguments],
-        env=environment(DATA_DIR=str(data_dir)),
-        cwd=data_dir.parent,
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT,
-        check=False,
-    )
+    return run_donewell(data_dir, "import", *arguments)
 
 
 def test_a_file_is_taken_in_beside_a_running_server(data_dir: Path, serve: Serve, tmp_path: Path) -> None:

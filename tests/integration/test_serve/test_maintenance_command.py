@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.database.embedded import url_in
 from tests.factories.databases import execute
-from tests.integration.test_serve.processes import DONEWELL, START_LIMIT, Donewell, environment, servers
+from tests.integration.test_serve.processes import Donewell, run_donewell, servers
 
 type Serve = Callable[..., Donewell]
 
@@ -16,15 +16,7 @@ TASKS = "/api/v1/users/me/tasks"
 
 
 def maintenance(data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DONEWELL, "maintenance"],
-        env=environment(DATA_DIR=str(data_dir), **settings),
-        cwd=data_dir.parent,
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT,
-        check=False,
-    )
+    return run_donewell(data_dir, "maintenance", **settings)
 
 
 def test_the_trash_is_emptied_beside_a_server_and_without_one(data_dir: Path, serve: Serve) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.test_serve.processes import DONEWELL, START_LIMIT, Donewell, environment, servers
+from tests.integration.test_serve.processes import Donewell, run_donewell, servers
 
 type Serve = Callable[..., Donewell]
 
@@ -17,15 +17,7 @@ ENDED_WITHIN = 6.0
 
 
 def user(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DONEWELL, "user", *arguments],
-        env=environment(DATA_DIR=str(data_dir)),
-        cwd=data_dir.parent,
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT,
-        check=False,
-    )
+    return run_donewell(data_dir, "user", *arguments)
 
 
 def test_an_account_is_locked_out_of_a_running_server_within_seconds(data_dir: Path, serve: Serve) -> None:
