@@ -18,15 +18,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 MARK = "*"
 PASSWORD = "a long enough pass phrase 7"
-FORMATS = {"uuid": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02", "date": "2027-03-01"}
+FORMATS = {"uuid": "0192f3c1-9a70-7c44-8000-5e8f0a6b7c02", "date": "2027-03-01", "date-time": "2027-03-01T08:00:00Z"}
+FILE = {
+    "format": "donewell",
+    "version": 1,
+    "projects": [{"name": "Probe"}],
+    "tasks": [{"title": "Probe", "labels": ["x"]}],
+}
+BOUNDARY = "0192f3c19a707c44"
 TYPES = {"integer": 1, "number": 1, "boolean": True}
 # What makes the others meaningless when it is there: these are tried in a request of their own.
-ALONE = {"id", "cursor", "If-Match", "If-None-Match"}
+ALONE = {"id", "cursor", "after", "before", "If-Match", "If-None-Match"}
 OPTIONS = ["--batch", "--dbms=PostgreSQL", "--technique=BEUST", "--time-sec=3", "--timeout=10", "--retries=1"]
 OPTIONS += ["--flush-session", "--disable-coloring", "--ignore-code=*", "--skip-waf", "-v1"]
 
@@ -97,29 +105,67 @@ class Document:
             found.append(Field(parameter["in"], parameter["name"], example, parameter.get("required", False)))
         for media, content in self.resolved(operation.get("requestBody", {})).get("content", {}).items():
             schema = self.resolved(content["schema"])
-            place = "json" if media == "application/json" else "form"
+            place = {"application/json": "json", "multipart/form-data": "file"}.get(media, "form")
             for name, each in schema.get("properties", {}).items():
                 found.append(Field(place, name, self.example(each), name in schema.get("required", [])))
         return found
 
 
-def account(server: httpx.Client) -> dict[str, str]:
-    """Somebody new, with tasks and two sessions: values that are only true of somebody, by the fields' names."""
+def account(server: httpx.Client) -> dict[str, Any]:
+    """Somebody new who has something of everything: values that are only true of somebody, by the fields' names."""
     person = {"email": f"probe{secrets.token_hex(8)}@example.com", "name": "Probe", "password": PASSWORD}
+    server.headers.pop("Authorization", None)
     registered = server.post("/api/v1/auth/register", json=person).raise_for_status().json()
-    signed = {"Authorization": f"Bearer {registered['access_token']}"}
-    tasks = [server.post("/api/v1/users/me/tasks", json={"title": "Probe"}, headers=signed).json() for _ in range(2)]
-    page = server.get("/api/v1/users/me/tasks?limit=1", headers=signed).raise_for_status()
+    server.headers["Authorization"] = f"Bearer {registered['access_token']}"
+
+    def made(resource: str, **body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = server.post(resource, json=body).raise_for_status().json()
+        return answer
+
+    mine = "/api/v1/users/me"
+    project = made(f"{mine}/projects", name="Probe")
+    label, other_label = (made(f"{mine}/labels", name=name) for name in ("probe", "probes"))
+    task = made(f"{mine}/tasks", title="Probe", project_id=project["id"], labels=["probe"])
+    neighbours = [made(f"{mine}/tasks", title="Probe", project_id=project["id"]) for _ in range(2)]
+    recurring = made(f"{mine}/tasks", title="Probe", due_date="2027-03-01", recurrence={"rule": "FREQ=DAILY"})
+    server.patch(f"{mine}/tasks/{recurring['id']}/complete").raise_for_status()
+    trashed = made(f"{mine}/tasks", title="Probe")
+    server.delete(f"{mine}/tasks/{trashed['id']}").raise_for_status()
+    feed = made(f"{mine}/feeds", name="Probe")
+    page = server.get(f"{mine}/tasks?limit=1").raise_for_status()
+    token = made("/api/v1/auth/tokens", name="Probe", scopes=["tasks:read"])
     server.post("/api/v1/auth/login", json={key: person[key] for key in ("email", "password")}).raise_for_status()
-    sessions = server.get("/api/v1/auth/sessions", headers=signed).raise_for_status().json()
+    sessions = server.get("/api/v1/auth/sessions").raise_for_status().json()
     return {
         "If-Match": '"1"',
         "user_id": registered["user"]["id"],
-        "task_id": tasks[0]["id"],
+        "task_id": task["id"],
+        "project_id": project["id"],
+        "parent_id": neighbours[0]["id"],
+        "label_id": label["id"],
+        "into": other_label["id"],
+        "label": "probe",
+        "labels": ["probe"],
+        "filter_id": made(f"{mine}/filters", name="Probe", query="overdue")["id"],
+        "beside tasks": neighbours[1]["id"],
+        "beside projects": made(f"{mine}/projects", name="Probe")["id"],
+        "beside labels": other_label["id"],
+        "beside filters": made(f"{mine}/filters", name="Probe", query="overdue")["id"],
+        "due_time": "08:30",
+        "time_zone": "Europe/Berlin",
+        "text": "Probe tomorrow 8:30 @probe !high",
+        "filter": "overdue",
+        "query": 'title ~ "probe" & due < 2027-03-01',
+        "feed_id": feed["id"],
+        "secret": feed["path"].removeprefix("/feeds/").removesuffix(".ics"),
+        "trashed_id": trashed["id"],
+        "recurring_task_id": recurring["id"],
+        "token_id": token["id"],
         "cursor": httpx.URL(page.links["next"]["url"]).params["cursor"],
         "session_id": next(each["id"] for each in sessions if not each["current"]),
         "username": person["email"],
         "current_password": PASSWORD,
+        "new_password": f"{PASSWORD} and 8",
         "password": PASSWORD,
         "email": person["email"],
         "refresh_token": registered["refresh_token"],
@@ -137,8 +183,18 @@ def in_json(value: Any, mark: str) -> str:
     return json.dumps(value + mark) if isinstance(value, str) else json.dumps(value) + mark
 
 
-def written(method: str, path: str, fields: list[Field], person: dict[str, str], *, host: str, mark: str) -> str:
+def at(path: str, person: dict[str, Any]) -> dict[str, Any]:
+    """The values, with those that depend on which resource the path is about."""
+    resource = next((each for each in ("filters", "labels", "projects") if f"/{each}" in path), "tasks")
+    beside = person[f"beside {resource}"]
+    parent = {"parent_id": beside} if resource == "projects" else {}
+    return {**person, "after": beside, "before": beside, **parent}
+
+
+def written(method: str, path: str, fields: list[Field], person: dict[str, Any], *, host: str, mark: str) -> str:
     """The request as text, with the mark behind every value."""
+
+    person = at(path, person)
 
     def plain(each: Field) -> str:
         value = person.get(each.name, each.example)
@@ -152,7 +208,7 @@ def written(method: str, path: str, fields: list[Field], person: dict[str, str],
         if each.place == "path":
             path = path.replace("{" + each.name + "}", f"{plain(each)}{mark}")
         elif each.place == "query":
-            query.append(f"{each.name}={plain(each)}{mark}")
+            query.append(f"{each.name}={quote(plain(each))}{mark}")
         elif each.place == "header":
             headers.append(f"{each.name}: {plain(each)}{mark}")
         elif each.place == "json":
@@ -163,6 +219,10 @@ def written(method: str, path: str, fields: list[Field], person: dict[str, str],
     content = in_json(body, mark) if body else "&".join(form)
     if content:
         headers.append(f"Content-Type: application/{'json' if body else 'x-www-form-urlencoded'}")
+    elif any(each.place == "file" for each in fields):
+        headers.append(f"Content-Type: multipart/form-data; boundary={BOUNDARY}")
+        part = f'Content-Disposition: form-data; name="file"; filename="probe{mark}.json"'
+        content = "\r\n".join([f"--{BOUNDARY}", part, "", in_json(FILE, mark), f"--{BOUNDARY}--", ""])
     target = path + ("?" + "&".join(query) if query else "")
     return "\r\n".join([f"{method.upper()} {target} HTTP/1.1", *headers, "", content])
 
