@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
 from backend.auth.feed_secrets import has_form, hash_of, new_secret
-from backend.auth.principal import Caller, TokenInvalid
+from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.fast_lane import FastLane, Row, Statement
 from backend.database.session import Database
 from backend.domain.errors import Conflict, NotFound
@@ -23,6 +23,7 @@ from backend.schemas.feeds import FeedCreate
 from backend.services import audit
 from backend.services.listing import Listing
 from backend.services.owned import OWNER
+from backend.services.revocations import Revocations
 
 log = structlog.get_logger()
 
@@ -78,16 +79,22 @@ class TooManyFeeds(Conflict):
 class FeedService:
     """One owner's feeds. It opens its own transactions."""
 
-    def __init__(self, database: Database, owner: UUID) -> None:
+    def __init__(self, database: Database, revocations: Revocations, owner: UUID) -> None:
         self._database = database
+        self._revocations = revocations
         self._owner = owner
 
-    async def create(self, new: FeedCreate, caller: Caller) -> Row:
-        """A new feed, whose address is nowhere to be had again. Raises `TooManyFeeds`."""
+    async def create(self, who: Principal, new: FeedCreate, caller: Caller) -> Row:
+        """A new feed, whose address is nowhere to be had again.
+
+        Raises `TooManyFeeds`, or `TokenRevoked` when who asks is out by now.
+        """
         secret = new_secret()
         feed = Feed(user_id=self._owner, id=uuid7(), name=new.name, secret_hash=hash_of(secret))
         async with self._database.begin() as session:
             await self._make_room(session)
+            # With the user locked: whoever ends what this rests on has done so, or then removes the feed too.
+            await self._revocations.confirm(session, who.grant_id)
             session.add(feed)
             audit.record(session, "feed.created", self._owner, caller, feed.id)
         log.info("feed.created", feed_id=str(feed.id))
@@ -110,7 +117,11 @@ class FeedService:
     async def _make_room(self, session: AsyncSession) -> None:
         """Raises `TooManyFeeds`. Locks the user, so that two at once wait for one another."""
         there = select(func.count()).where(_F.user_id == self._owner).scalar_subquery()
-        user = select(there).where(_U.id == self._owner).with_for_update(key_share=True, of=_U.id.table)
+        user = (
+            select(there)
+            .where(_U.id == self._owner, _U.disabled_at.is_(None))
+            .with_for_update(key_share=True, of=_U.id.table)
+        )
         count = (await (await session.connection()).execute(user)).scalar_one_or_none()
         if count is None:
             raise TokenInvalid

@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.auth.principal import Principal, TokenRevoked
 from backend.database.fast_lane import FastLane, Statement
 from backend.models.access_tokens import AccessToken
+from backend.models.feeds import Feed
 from backend.models.identities import Identity
 from backend.models.revocations import Revocation
 from backend.models.sessions import Session
@@ -93,7 +94,7 @@ class Revocations:
         event.listen(session.sync_session, "after_commit", lambda _: self._add(grant_ids), once=True)
 
     async def end_all_of(self, session: AsyncSession, user_id: UUID, *, but: UUID | None = None) -> None:
-        """End every grant of a user with the transaction, `but` one."""
+        """End every grant of a user with the transaction, `but` one, and whatever was made with one to outlast it."""
         live = (
             col(Session.user_id) == user_id,
             col(Session.revoked_at).is_(None),
@@ -105,9 +106,10 @@ class Revocations:
         # Removed, for what has only ended is forgotten after a while.
         mine = col(AccessToken.user_id) == user_id
         tokens = delete(AccessToken).where(mine).returning(col(AccessToken.id)).cte("tokens")
+        feeds = delete(Feed).where(col(Feed.user_id) == user_id).cte("feeds")
         identities = select(col(Identity.id)).where(col(Identity.user_id) == user_id)
         ended = union_all(select(sessions.c.id), select(tokens.c.id), identities).subquery()
-        await self.end(session, (await session.exec(sqlmodel.select(ended.c.id))).all())
+        await self.end(session, (await session.exec(sqlmodel.select(ended.c.id).add_cte(feeds))).all())
 
     def _add(self, grant_ids: Collection[UUID]) -> None:
         self._ended.update(dict.fromkeys(grant_ids, monotonic()))

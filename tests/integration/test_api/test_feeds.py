@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import icalendar
@@ -9,11 +10,13 @@ import pytest
 from dateutil.rrule import rrulestr
 from fastapi import FastAPI
 
+from backend.api.scopes import offered
 from backend.formats import calendar_feed
 from backend.services.feeds import MOST
-from tests.factories.clients import Client
+from tests.factories.applications import running, settings_for
+from tests.factories.clients import Client, TokenClient, client_for
 from tests.factories.queries import CountQueries
-from tests.integration.test_api.answers import ME, TASKS, answered, lockouts, problem, sql
+from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, lockouts, problem, sql
 
 FEEDS = f"{ME}/feeds"
 TITLE = "Water the plants"
@@ -224,6 +227,7 @@ async def test_at_an_address_that_is_none_any_more_there_is_what_was_never_there
     deleted, of_a_locked_out = await subscribe(owner), await subscribe(stranger)
     await owner.delete(f"{FEEDS}/{deleted['id']}")
     await lockouts(app).disable(str(stranger.user_id))
+    await lockouts(app).enable(str(stranger.user_id))
     paths = [deleted["path"], of_a_locked_out["path"], f"/feeds/dwf_{'x' * 43}.ics", "/feeds/x.ics"]
 
     told = []
@@ -233,6 +237,28 @@ async def test_at_an_address_that_is_none_any_more_there_is_what_was_never_there
         told.append(reply.content.replace(path.encode(), b""))
 
     assert len(set(told)) == 1
+
+
+async def test_a_program_makes_no_address_that_would_outlast_its_token(
+    owner: Client, token_client: TokenClient
+) -> None:
+    client = await token_client(*offered(owner.app))
+
+    problem(await client.post(FEEDS, json={"name": "Window"}), 403, "session_required")
+
+
+async def test_whoever_is_out_makes_no_feed_in_the_seconds_that_another_process_takes_to_know(
+    owner: Client, database_url: str, tmp_path: Path
+) -> None:
+    """It would be good for ever, where what it was made with was good for seconds."""
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as elsewhere:
+        elsewhere.headers["Authorization"] = owner.headers["Authorization"]
+        answered(await elsewhere.get(TASKS))
+        assert (await owner.post(LOGOUT)).status_code == 204
+
+        problem(await elsewhere.post(FEEDS, json={"name": "Window"}), 401, "token_revoked")
+
+    assert await sql(owner.app, "SELECT 1 FROM feeds WHERE user_id = :id", id=owner.user_id) == []
 
 
 async def test_the_secret_is_shown_once_and_kept_as_a_hash(app: FastAPI, owner: Client) -> None:

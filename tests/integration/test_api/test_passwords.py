@@ -183,6 +183,7 @@ async def test_whoever_registered_with_anothers_address_is_out_after_a_reset(
         eve.headers["Authorization"] = f"Bearer {registered['access_token']}"
         prepared = {"email": thief, "password": account["password"]}
         assert (await eve.post(f"{AUTH}/email/change", json=prepared)).status_code == 202
+        window = (await eve.post(f"{ME}/feeds", json={"name": "Window"})).json()["path"]
         trojan = token_in((await mailboxes.wait_for(thief))[0])
         await mailboxes.wait_for(victim)
         await anonymous.post(FORGOT, json={"email": victim})
@@ -192,6 +193,7 @@ async def test_whoever_registered_with_anothers_address_is_out_after_a_reset(
 
         renewal = {"grant_type": "refresh_token", "refresh_token": registered["refresh_token"]}
         assert (await eve.get(ME)).json()["code"] == "token_revoked"
+        assert (await anonymous.get(window)).json()["code"] == "feed_not_found"
         assert (await anonymous.post(f"{AUTH}/token", data=renewal)).json()["code"] == "invalid_grant"
         assert (await anonymous.post(f"{AUTH}/email/verify", json={"token": trojan})).json()["code"] == "link_invalid"
         assert await signing_in(anonymous, victim, account["password"]) == 401
@@ -204,6 +206,7 @@ async def test_a_changed_password_ends_the_other_sessions(
     other = (await anonymous.post(f"{AUTH}/login", json={"email": owner.email, "password": PASSWORD})).json()
     program = {"name": "Backup", "scopes": ["tasks:read"]}
     token = (await owner.post(f"{AUTH}/tokens", json=program)).json()["token"]
+    feed = (await owner.post(f"{ME}/feeds", json={"name": "Phone"})).json()["path"]
 
     changed = await owner.post(CHANGE, json={"current_password": PASSWORD, "new_password": NEW})
 
@@ -215,6 +218,7 @@ async def test_a_changed_password_ends_the_other_sessions(
         assert (await elsewhere.get(ME)).json()["code"] == "token_revoked"
         elsewhere.headers["Authorization"] = f"Bearer {token}"
         assert (await elsewhere.get(f"{ME}/tasks")).status_code == 401, "personal tokens go too"
+    assert (await anonymous.get(feed)).status_code == 404, "and so do feeds, which may have got to anybody"
     assert (await owner.get(ME)).status_code == 200, "the session that asked goes on"
     assert (await events_of(owner))[0] == "password.changed"
     assert (await signing_in(anonymous, owner.email, PASSWORD), await signing_in(anonymous, owner.email, NEW)) == (

@@ -22,7 +22,7 @@ BUDGETS: Mapping[str, int] = {
     "skip_occurrence": 2,
     "undo_occurrence": 2,
     "list_feeds": 1,
-    "create_feed": 3,
+    "create_feed": 4,
     "delete_feed": 2,
     "read_feed": 2,
     "get_statistics": 1,

@@ -43,7 +43,7 @@ def test_reading_asks_for_read_and_every_other_method_for_write(operation: Opera
 
 
 def test_there_are_the_scopes_that_are_documented() -> None:
-    both = ("feeds", "filters", "labels", "profile", "projects", "tasks", "transfer", "trash")
+    both = ("filters", "labels", "profile", "projects", "tasks", "transfer", "trash")
     assert ["audit:read", *(f"{resource}:{does}" for resource in both for does in ("read", "write"))] == SCOPES
     created = DOCUMENT["components"]["schemas"]["AccessTokenCreate"]["properties"]["scopes"]
     assert created["items"]["enum"] == SCOPES

@@ -54,7 +54,7 @@ LINKS_WITHDRAWN = {"delete mails: mails_waiting_key", "delete one_time_tokens: o
 PASSWORD_SET = {
     "update users: users_pkey",
     *LINKS_WITHDRAWN,
-    "update sessions, delete access_tokens: access_tokens_listing_idx, identities_pkey, sessions_listing_idx",
+    "delete feeds, update sessions, delete access_tokens: access_tokens_listing_idx, feeds_listing_idx, identities_pkey, sessions_listing_idx",
     "insert revocations",
     "insert mails",
     *AUDITED,
@@ -228,7 +228,12 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "delete_filter": {FILTER_WRITTEN, FILTER_READ},
     "list_feeds": {"select feeds: feeds_listing_idx"},
-    "create_feed": {"lock feeds, lock users: feeds_listing_idx, users_pkey", "insert feeds", *AUDITED},
+    "create_feed": {
+        "lock feeds, lock users: feeds_listing_idx, users_pkey",
+        "select revocations: revocations_pkey",
+        "insert feeds",
+        *AUDITED,
+    },
     "delete_feed": {"delete feeds: feeds_pkey", *AUDITED},
     "read_feed": {
         "select feeds, select users, select revisions: feeds_secret_hash_key, revisions_pkey, users_pkey",

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import CallerDep, IfNoneMatch, Owner, PathId
+from backend.api.dependencies import CallerDep, Identity, IfNoneMatch, Owner, PathId
 from backend.api.openapi import problems
 from backend.api.responses import many, plain
-from backend.api.scopes import scoped
+from backend.api.scopes import sessions_only
 from backend.database.fast_lane import Row
 from backend.formats import calendar_feed
 from backend.schemas.feeds import FeedCreate, FeedCreated, FeedRead
@@ -23,14 +23,15 @@ _EXAMPLE = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Donewell//Tasks//EN\r\nâ
 
 
 async def _service(request: Request, owner: Owner) -> FeedService:
-    return FeedService(request.app.state.database, owner)
+    return FeedService(request.app.state.database, request.app.state.revocations, owner)
 
 
 Secret = Annotated[str, Path(description="What makes the address secret")]
 Feeds = Annotated[FeedService, Depends(_service)]
 
+# The address of a feed outlasts a personal access token, and reads what its scopes may not.
 feeds = APIRouter(
-    prefix="/api/v1/users/{user_id}/feeds", tags=["Calendar feeds"], dependencies=[Depends(scoped("feeds"))]
+    prefix="/api/v1/users/{user_id}/feeds", tags=["Calendar feeds"], dependencies=[Depends(sessions_only)]
 )
 public = APIRouter(tags=["Calendar feeds"])
 
@@ -42,9 +43,9 @@ async def list_feeds(request: Request, feeds: Feeds, query: Annotated[PageQuery,
 
 
 @feeds.post("", status_code=201, response_model=FeedCreated, responses=problems(400, 401, 403, TooManyFeeds))
-async def create_feed(feeds: Feeds, body: FeedCreate, caller: CallerDep) -> Response:
+async def create_feed(feeds: Feeds, who: Identity, body: FeedCreate, caller: CallerDep) -> Response:
     """Make a calendar feed. This answer has its address, and no other ever will."""
-    return plain(await feeds.create(body, caller), status=201)
+    return plain(await feeds.create(who, body, caller), status=201)
 
 
 @feeds.delete("/{feed_id}", status_code=204, responses=problems(400, 401, 403, FeedNotFound))
