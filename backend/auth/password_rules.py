@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from string import digits, punctuation, whitespace
 from typing import Final
@@ -12,6 +13,9 @@ from backend.domain.errors import Fault, InvalidInput
 SHORTEST: Final = 8
 """Characters that a password has at least; what is shorter never comes this far."""
 
+_LONGEST_ROW: Final = 16
+"""Characters of a row that is guessed: nobody tries a hundred."""
+
 _SERVICE: Final = "donewell"
 _DECORATION: Final = digits + punctuation + whitespace
 
@@ -20,14 +24,24 @@ def refuse_guessable(password: str, about: Iterable[str], field: str) -> None:
     """Raises `InvalidInput`, naming `field`, for a common password or one made of what is known about its owner.
 
     `about` is what others may know: the e-mail address, the name. Case does not count, nor digits and punctuation
-    around a known word: `Donewell2027!` is the name of this service.
+    around a word: `Donewell2027!` is the name of this service, and `Password1!` is `password`.
     """
     folded = password.casefold()
-    if folded in common_passwords():
+    words = {folded, folded.strip(_DECORATION)}
+    if words & common_passwords() or _is_a_row(folded):
         raise InvalidInput([Fault(field, "common_password", "This is one of the passwords that are guessed first")])
-    if {folded, folded.strip(_DECORATION)} & set(_known(about)):
+    if words & set(_known(about)):
         message = "Choose something other than your name, your address or the name of this service"
         raise InvalidInput([Fault(field, "guessable_password", message)])
+
+
+def _is_a_row(password: str) -> bool:
+    """Whether it is one character over and over, or characters in their order: the list leaves such out."""
+    return len(password) <= _LONGEST_ROW and {ord(after) - ord(before) for before, after in pairwise(password)} in (
+        {-1},
+        {0},
+        {1},
+    )
 
 
 def _known(about: Iterable[str]) -> Iterable[str]:

@@ -193,14 +193,14 @@ async def test_only_the_password_is_the_password(owner: Client, anonymous: Clien
     ("chosen", "typed"),
     [
         ("73501842", "73501842"),
-        ("        ", "        "),
+        ("    .   ", "    .   "),
         (" kept as it is ", " kept as it is "),
         ("x" * 256, "x" * 256),
         ("e\u0301" * 255 + "a", "\u00e9" * 255 + "a"),
         ("пароль🔑🔑", "пароль🔑🔑"),
         ("gr\u00fc\u00dfe an alle", "gru\u0308\u00dfe an alle"),
         ("A\u030angstr\u00f6m", "\u212bngstro\u0308m"),
-        ("e\u0301" * 8, "é" * 8),
+        ("e\u0301i" * 4, "éi" * 4),
     ],
     ids=ascii,
 )

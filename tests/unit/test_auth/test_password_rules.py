@@ -23,8 +23,14 @@ def refusal(password: str, *about: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("password", ["12345678", "password", "PassWord", "qwertyuiop", "iloveyou", "1qaz2wsx"])
-def test_a_common_password_is_refused_in_any_case(password: str) -> None:
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("12345678", "password", "PassWord", "qwertyuiop", "iloveyou", "1qaz2wsx", "Password1!", "  iloveyou 2027"),
+        *("00000000", "aaaaaaaA", "        ", "abcdefgh", "87654321", "x" * 16),
+    ],
+)
+def test_a_common_password_is_refused_in_any_case_with_anything_around_it_and_so_is_a_row(password: str) -> None:
     assert refusal(password) == "common_password"
 
 
@@ -65,7 +71,8 @@ def test_what_is_known_of_the_owner_or_the_service_is_no_password(password: str)
         "donewell is my to-do list",
         "ada wrote the first program",
         "gr\u00fc\u00dfe an alle",
-        "        ",
+        "aaaaaaab",
+        "acegikmo",
         "x" * 256,
     ],
 )
