@@ -90,7 +90,15 @@ def problem(
         "request_id": getattr(request.state, "request_id", ""),
         **(extensions or {}),
     }
-    return Response(msgspec.json.encode(body), status, headers, media_type=MEDIA_TYPE)
+    return Response(msgspec.json.encode(body), status, headers, media_type=_media_type(request))
+
+
+def _media_type(request: Request) -> str:
+    # RFC 6749 section 5.2 has JSON for a refused grant: OAuth 2 libraries ask for that alone, and read nothing else.
+    accepted = request.headers.get("accept", "*/*")
+    if _is_of_tokens(request) and "application/json" in accepted and not ("*/*" in accepted or MEDIA_TYPE in accepted):
+        return "application/json"
+    return MEDIA_TYPE
 
 
 def framework_problem(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -148,14 +156,14 @@ def _extensions(error: DonewellError) -> dict[str, Any]:
         faults = [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in error.faults]
         place = {"position": error.position, "expected": error.expected} if isinstance(error, InvalidFilter) else {}
         return {"errors": faults, **error.extensions, **place}
-    return {}
+    return dict(error.extensions)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     if any(fault["loc"][0] == "body" for fault in error.errors()) and not _readable(request):
         return framework_problem(request, 415)
     faults = [_fault(fault) for fault in error.errors()[:MOST_FAULTS]]
-    kind = _token_refusal(faults) if _body_info(request).annotation is TokenRequest else InvalidInput
+    kind = _token_refusal(faults) if _is_of_tokens(request) else InvalidInput
     return await domain_problem(request, kind(faults))
 
 
@@ -168,6 +176,10 @@ def _body_info(request: Request) -> FieldInfo:
     """What the matched route declares of its body."""
     body_field = getattr(request.scope.get("route"), "body_field", None)
     return body_field.field_info if body_field is not None else FieldInfo()
+
+
+def _is_of_tokens(request: Request) -> bool:
+    return _body_info(request).annotation is TokenRequest
 
 
 def _readable(request: Request) -> bool:

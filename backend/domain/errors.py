@@ -23,6 +23,8 @@ class DonewellError(Exception):
 
     code: ClassVar[str]
     title: ClassVar[str]
+    extensions: ClassVar[Mapping[str, str]] = {}
+    """What else the answer says, always the same."""
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or self.title)
@@ -34,7 +36,6 @@ class InvalidInput(DonewellError):
 
     code = "invalid_input"
     title = "The input is not valid"
-    extensions: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, faults: Sequence[Fault] = (), detail: str | None = None) -> None:
         super().__init__(detail)

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
-from backend.auth.principal import Caller, Principal
+from backend.auth.principal import Caller, Principal, TokenRefused
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.fast_lane import Statement
 from backend.database.gate import broken_constraint
@@ -78,6 +78,12 @@ class AccountDisabled(Forbidden):
 class SessionNotFound(NotFound):
     code = "session_not_found"
     title = "There is no such session, or it has ended"
+
+
+class RefreshTokenReused(TokenRefused):
+    code = "refresh_token_reused"
+    title = "The refresh token was spent already: somebody may have a copy, so the session has ended; sign in again"
+    extensions: ClassVar = {"error": "invalid_grant"}
 
 
 class SignedInElsewhere(Forbidden):
@@ -179,7 +185,8 @@ class SessionService:
         return self._signed_in(user, token)
 
     async def refresh(self, text: str, caller: Caller) -> Tokens:
-        """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`.
+        """The next pair of tokens; the refresh token that was sent is spent. Raises `InvalidGrant`; and
+        `RefreshTokenReused`, once, when it shows that two have copies.
 
         Within `REUSE_GRACE` a token that was just spent gets the same successor again: two tabs race.
         """
@@ -192,6 +199,7 @@ class SessionService:
         # Raised outside the transaction: a family that was revoked stays so.
         if stolen:
             log.warning("session.revoked", reason="refresh_token_reused", user_id=str(token.user_id))
+            raise RefreshTokenReused
         if successor is None:
             raise InvalidGrant
         log.info("session.refreshed", user_id=str(token.user_id), session_id=str(token.session_id))

@@ -134,10 +134,22 @@ async def malformed(attempt: Attempt) -> None:
 
 
 async def not_signed_in(attempt: Attempt) -> None:
-    if not attempt.operation.protected:
+    if str(attempt.operation) == "issueToken":
+        await renewed(attempt)
+    elif not attempt.operation.protected:
         attempt.request["json"]["password"] = "another password"
     else:
         attempt.request["headers"]["Authorization"] = "Bearer of bad news"
+
+
+async def renewed(attempt: Attempt) -> None:
+    """Spend the refresh token twice over: the first comes back."""
+    first = {"grant_type": "refresh_token", "refresh_token": attempt.client.refresh_token}
+    attempt.request["data"] = first
+    second = answered(await attempt.send())["refresh_token"]
+    attempt.request["data"] = first | {"refresh_token": second}
+    answered(await attempt.send())
+    attempt.request["data"] = first
 
 
 async def not_allowed(attempt: Attempt) -> None:

@@ -27,6 +27,11 @@ def refused(reply: httpx.Response) -> None:
     assert problem(reply, 400, "invalid_grant")["error"] == "invalid_grant"
 
 
+def reused(reply: httpx.Response) -> None:
+    assert problem(reply, 401, "refresh_token_reused")["error"] == "invalid_grant"
+    assert reply.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
+
+
 async def set_session(app: FastAPI, client: Client, column: str, value: datetime) -> None:
     await sql(app, f"UPDATE sessions SET {column} = :value WHERE id = :id", value=value, id=client.session_id)
 
@@ -70,7 +75,7 @@ async def test_the_chain_goes_on_as_long_as_each_token_is_spent_once(owner: Clie
 async def test_an_old_token_that_comes_back_ends_the_family_for_good(owner: Client) -> None:
     newest = await rotated(owner, await rotated(owner, owner.refresh_token))
 
-    refused(await refresh(owner, owner.refresh_token))
+    reused(await refresh(owner, owner.refresh_token))
 
     # The refusal has been answered, and what it found out was kept all the same.
     for _ in range(2):
@@ -91,7 +96,7 @@ async def test_a_race_is_over_after_ten_seconds(app: FastAPI, owner: Client, sec
     newest = await rotated(owner, owner.refresh_token)
     await set_session(app, owner, "rotated_at", datetime.now(UTC) - timedelta(seconds=seconds))
 
-    assert (await refresh(owner, owner.refresh_token)).status_code == (200 if survives else 400)
+    assert (await refresh(owner, owner.refresh_token)).status_code == (200 if survives else 401)
 
     assert (await refresh(owner, newest)).status_code == (200 if survives else 400)
 
@@ -107,7 +112,7 @@ async def test_the_end_of_one_family_is_not_the_end_of_another(owner: Client, an
     other = answered(await anonymous.post(LOGIN, json={"email": owner.email, "password": PASSWORD}))["refresh_token"]
     await rotated(owner, await rotated(owner, owner.refresh_token))
 
-    refused(await refresh(owner, owner.refresh_token))
+    reused(await refresh(owner, owner.refresh_token))
 
     await rotated(anonymous, other)
 
@@ -202,3 +207,33 @@ async def test_a_token_that_was_never_given_out_ends_nothing(owner: Client) -> N
 
     problem(await owner.post(TOKEN, data=form), 400, "invalid_grant")
     answered(await owner.post(TOKEN, data=form | {"refresh_token": owner.refresh_token}))
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/problem+json"),
+        ("application/json, text/plain, */*", "application/problem+json"),
+        ("application/problem+json, application/json", "application/problem+json"),
+    ],
+)
+async def test_oauth_libraries_are_refused_in_the_form_that_they_read(
+    anonymous: Client, accept: str, media_type: str
+) -> None:
+    forms = [
+        ({"grant_type": "refresh_token", "refresh_token": "dwr_"}, "invalid_grant"),
+        ({"grant_type": "refresh_token"}, "invalid_request"),
+        ({"grant_type": "implicit"}, "unsupported_grant_type"),
+    ]
+    for form, error in forms:
+        reply = await anonymous.post(TOKEN, data=form, headers={"Accept": accept})
+
+        assert (reply.status_code, reply.headers["content-type"]) == (400, media_type)
+        assert reply.json()["error"] == error
+
+
+async def test_only_the_token_endpoint_has_another_form(anonymous: Client) -> None:
+    reply = await anonymous.get(ME, headers={"Accept": "application/json"})
+
+    assert reply.headers["content-type"] == "application/problem+json"

@@ -19,6 +19,7 @@ from backend.services.sessions import (
     EmailTaken,
     InvalidCredentials,
     InvalidTokenRequest,
+    RefreshTokenReused,
     SessionNotFound,
     SessionService,
     SignedInElsewhere,
@@ -51,7 +52,9 @@ async def login(sessions: Sessions, body: Credentials, caller: CallerDep) -> Sig
 @router.post(
     "/token",
     name="issue_token",
-    responses=problems(InvalidTokenRequest, UnsupportedGrantType, InvalidGrant, 429, TooManyAttempts),
+    responses=problems(
+        InvalidTokenRequest, UnsupportedGrantType, InvalidGrant, RefreshTokenReused, 429, TooManyAttempts
+    ),
 )
 async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], caller: CallerDep) -> Tokens:
     """Sign in or stay signed in the OAuth 2 way. `password` signs in, `refresh_token` is spent for the next pair."""
