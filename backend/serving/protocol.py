@@ -167,7 +167,7 @@ class Protocol(HttpToolsProtocol):
         REQUEST_ID.reset(in_request)
 
     def _refuse(self, status: int, path: str, request_id: str) -> None:
-        scope = {"type": "http", "path": path, "state": {"request_id": request_id}}
+        scope = {"type": "http", "path": path, "headers": (), "state": {"request_id": request_id}}
         more = {"X-Request-ID": request_id, "Connection": "close"}
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             more["Retry-After"] = "1"
