@@ -19,20 +19,17 @@ from uuid_utils.compat import uuid7
 
 from backend.auth.jwt_handler import LIFETIME_SECONDS, AccessTokens
 from backend.auth.password import Passwords
-from backend.auth.principal import Caller, Principal, TokenRefused
+from backend.auth.principal import Caller, TokenRefused
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.fast_lane import Statement
 from backend.database.gate import broken_constraint
 from backend.database.session import Database
-from backend.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
-from backend.domain.pagination import Page, Position
-from backend.models.base import metadata
+from backend.domain.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
 from backend.models.sessions import Session
 from backend.models.users import ONE_ACCOUNT_AN_ADDRESS, Revision, User
 from backend.schemas.sessions import Credentials, Registration, SignedIn, Tokens
 from backend.schemas.users import UserRead
 from backend.services import audit
-from backend.services.listing import Listing
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
 from backend.services.rotation import IDLE_LIFETIME, rotate
@@ -44,20 +41,6 @@ ABSOLUTE_LIFETIME = timedelta(days=365)
 """How long a session lasts at most."""
 
 _BY_EMAIL = Statement(select(User).where(func.lower(col(User.email)) == func.lower(bindparam("email", type_=String()))))
-_S = metadata.tables["sessions"].c
-_LIVE = Listing(
-    _S.id.table,
-    [
-        _S.id,
-        (_S.id == bindparam("current", type_=_S.id.type)).label("current"),
-        _S.device,
-        _S.created_at,
-        func.coalesce(_S.rotated_at, _S.created_at).label("last_used_at"),
-        func.least(_S.idle_expires_at, _S.expires_at).label("expires_at"),
-    ],
-    _S.revoked_at.is_(None),
-    func.least(_S.idle_expires_at, _S.expires_at) > func.now(),
-)
 
 
 class EmailTaken(Conflict):
@@ -75,20 +58,10 @@ class AccountDisabled(Forbidden):
     title = "The operator has disabled this account"
 
 
-class SessionNotFound(NotFound):
-    code = "session_not_found"
-    title = "There is no such session, or it has ended"
-
-
 class RefreshTokenReused(TokenRefused):
     code = "refresh_token_reused"
     title = "The refresh token was spent already: somebody may have a copy, so the session has ended; sign in again"
     extensions: ClassVar = {"error": "invalid_grant"}
-
-
-class SignedInElsewhere(Forbidden):
-    code = "signed_in_elsewhere"
-    title = "There is no session of ours to end: sign out where you signed in"
 
 
 class InvalidTokenRequest(InvalidInput):
@@ -204,34 +177,6 @@ class SessionService:
             raise InvalidGrant
         log.info("session.refreshed", user_id=str(token.user_id), session_id=str(token.session_id))
         return self._pair(successor)
-
-    async def list(self, who: Principal, limit: int, after: Position | None) -> Page:
-        """A page of the user's sessions that have not ended, the newest first."""
-        return await _LIVE.page(self._database.fast, who.user_id, limit, after, current=who.grant_id)
-
-    async def end(self, who: Principal, session_id: UUID, caller: Caller) -> None:
-        """End one of the user's sessions, and the access tokens that rest on it. Raises `SessionNotFound`."""
-        async with self._database.begin() as session:
-            if not await self._end(session, who.user_id, session_id, caller):
-                raise SessionNotFound
-        log.info("session.closed", session_id=str(session_id))
-
-    async def sign_out(self, who: Principal, caller: Caller) -> None:
-        """End the session that the access token is of. Ending it twice is no error. Raises `SignedInElsewhere`."""
-        if who.kind != "session":
-            raise SignedInElsewhere
-        async with self._database.begin() as session:
-            await self._end(session, who.user_id, who.grant_id, caller)
-        log.info("session.closed", session_id=str(who.grant_id))
-
-    async def _end(self, session: AsyncSession, user_id: UUID, session_id: UUID, caller: Caller) -> bool:
-        current = await session.get(Session, (user_id, session_id), with_for_update=True)
-        if current is None or current.revoked_at is not None:
-            return False
-        current.revoked_at = datetime.now(UTC)
-        audit.record(session, "session.closed", user_id, caller, session_id)
-        await self._revocations.end(session, [session_id])
-        return True
 
     def _pair(self, token: RefreshToken) -> Tokens:
         return Tokens(

@@ -40,6 +40,22 @@ async def test_sessions_are_listed_the_newest_first_and_ones_own_is_marked(owner
     assert [each["last_used_at"] >= each["created_at"] for each in listed] == [True, True]
 
 
+async def test_all_others_can_be_ended_at_once(owner: Client, stranger: Client, anonymous: Client) -> None:
+    others = [await signed_in_again(owner) for _ in range(2)]
+
+    for _ in range(2):
+        assert (await owner.delete(SESSIONS)).status_code == 204
+
+    for other in others:
+        problem(await anonymous.get(ME, headers=other["bearer"]), 401, "token_revoked")
+        form = {"grant_type": "refresh_token", "refresh_token": other["refresh_token"]}
+        problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+    assert [each["id"] for each in answered(await owner.get(SESSIONS))] == [str(owner.session_id)]
+    answered(await stranger.get(ME))
+    (told, *_) = answered(await owner.get(f"{ME}/audit"))
+    assert (told["event"], told["details"]) == ("session.closed", {"sessions": 2})
+
+
 @pytest.mark.parametrize("column", ["idle_expires_at", "expires_at", "revoked_at"])
 async def test_a_session_that_is_over_is_not_listed(app: FastAPI, owner: Client, column: str) -> None:
     other = await signed_in_again(owner)
@@ -95,7 +111,7 @@ async def test_a_family_of_which_a_spent_token_came_back_takes_its_access_tokens
     newer = answered(await anonymous.post(TOKEN, data=form))
     answered(await anonymous.post(TOKEN, data={**form, "refresh_token": newer["refresh_token"]}))
 
-    problem(await anonymous.post(TOKEN, data=form), 400, "invalid_grant")
+    problem(await anonymous.post(TOKEN, data=form), 401, "refresh_token_reused")
 
     problem(await anonymous.get(ME, headers=other["bearer"]), 401, "token_revoked")
 

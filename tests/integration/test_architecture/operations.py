@@ -203,6 +203,7 @@ REQUESTS: Mapping[str, Callable[[Client], Request]] = Table(
         "issue_token": lambda client: {"data": {"grant_type": "refresh_token", "refresh_token": client.refresh_token}},
         "logout": lambda _: {},
         "list_sessions": lambda _: {},
+        "end_other_sessions": lambda _: {},
         "end_session": lambda _: {},
         "list_audit": lambda _: {},
         "get_key_set": lambda _: {},

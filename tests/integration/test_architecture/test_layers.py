@@ -106,10 +106,10 @@ def test_a_service_cannot_be_built_without_its_owner(service: type) -> None:
         assert "owner" not in {parameter.name for parameter in parameters}
         return
 
-    assert len(parameters) == 2
-    assert parameters[0].name in ("lane", "session", "database")
-    assert parameters[1].name == "owner"
-    assert parameters[1].default is inspect.Parameter.empty
+    *means, owner = parameters
+    assert {parameter.name for parameter in means} <= {"lane", "session", "database", "revocations"}
+    assert owner.name == "owner"
+    assert owner.default is inspect.Parameter.empty
     assert get_type_hints(service.__init__)["owner"] is UUID  # type: ignore[misc]
 
 

@@ -64,6 +64,7 @@ BUDGETS: Mapping[str, int] = {
     "logout": 4,
     "list_sessions": 1,
     "end_session": 4,
+    "end_other_sessions": 1,
     "list_audit": 1,
     "list_access_tokens": 1,
     "create_access_token": 5,

@@ -324,6 +324,7 @@ STATEMENTS: Mapping[str, set[str]] = {
     },
     "logout": {*SESSION_ENDED},
     "list_sessions": {"select sessions: sessions_listing_idx"},
+    "end_other_sessions": {"update sessions: sessions_listing_idx"},
     "end_session": {*SESSION_ENDED},
     "forgot_password": {COUNTED, "insert mails"},
     "reset_password": {COUNTED, TOKEN_FOUND, *PASSWORD_SET},

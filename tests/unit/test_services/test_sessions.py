@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from argon2 import PasswordHasher
@@ -18,7 +18,8 @@ from backend.auth.principal import Caller, Principal
 from backend.auth.refresh_tokens import InvalidGrant, RefreshToken
 from backend.database.session import Database
 from backend.schemas.sessions import Credentials, Registration, SignedIn
-from backend.services.sessions import EmailTaken, InvalidCredentials, SessionService
+from backend.services.open_sessions import OpenSessionService
+from backend.services.sessions import EmailTaken, InvalidCredentials, RefreshTokenReused, SessionService
 from tests.factories.applications import SECRET
 from tests.factories.clients import PASSWORD, Client
 
@@ -69,7 +70,7 @@ async def later(database: Database, refresh_token: str, column: str, past: timed
 async def refused(sessions: SessionService, refresh_token: str) -> bool:
     try:
         await sessions.refresh(refresh_token, Caller())
-    except InvalidGrant:
+    except (InvalidGrant, RefreshTokenReused):
         return True
     return False
 
@@ -213,19 +214,27 @@ async def test_using_a_session_keeps_it_from_idling_but_not_from_ending(
     assert after["expires_at"] == before["expires_at"]
 
 
-async def test_whoever_signed_out_stays_so(sessions: SessionService, database: Database, owner: Client) -> None:
+def sessions_of(app: FastAPI, owner: UUID) -> OpenSessionService:
+    return OpenSessionService(app.state.database, app.state.revocations, owner)
+
+
+async def test_whoever_signed_out_stays_so(
+    app: FastAPI, sessions: SessionService, database: Database, owner: Client
+) -> None:
     principal = Principal(owner.user_id, owner.session_id, 0)
-    await sessions.sign_out(principal, Caller())
+    await sessions_of(app, owner.user_id).sign_out(principal, Caller())
     ended = (await row_of(database, owner.refresh_token))["revoked_at"]
-    await sessions.sign_out(principal, Caller())
+    await sessions_of(app, owner.user_id).sign_out(principal, Caller())
 
     assert await refused(sessions, owner.refresh_token)
     assert (await row_of(database, owner.refresh_token))["revoked_at"] == ended
 
 
-async def test_nobody_signs_out_anyone_else(sessions: SessionService, owner: Client, stranger: Client) -> None:
-    await sessions.sign_out(Principal(stranger.user_id, owner.session_id, 0), Caller())
-    await sessions.sign_out(Principal(uuid7(), uuid7(), 0), Caller())
+async def test_nobody_signs_out_anyone_else(
+    app: FastAPI, sessions: SessionService, owner: Client, stranger: Client
+) -> None:
+    for user_id in (stranger.user_id, uuid7()):
+        await sessions_of(app, user_id).sign_out(Principal(user_id, owner.session_id, 0), Caller())
 
     assert not await refused(sessions, owner.refresh_token)
 
@@ -258,13 +267,13 @@ async def test_the_database_holds_no_token_and_no_password(
 
 
 async def test_what_is_logged_tells_whose_session_it_was_and_no_secret(
-    sessions: SessionService, logged: Callable[[], list[dict[str, Any]]]
+    app: FastAPI, sessions: SessionService, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     wanted = registration()
     signed_in = await sessions.register(wanted, BROWSER)
     again = await sign_in(sessions, wanted.email)
     pair = await sessions.refresh(again.refresh_token, Caller())
-    await sessions.sign_out(who(again), Caller())
+    await sessions_of(app, again.user.id).sign_out(who(again), Caller())
     with pytest.raises(InvalidCredentials):
         await sign_in(sessions, wanted.email, "a wrong guess")
 

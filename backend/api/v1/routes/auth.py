@@ -14,15 +14,14 @@ from backend.auth.refresh_tokens import InvalidGrant
 from backend.domain.errors import Fault, TooManyAttempts
 from backend.schemas.pagination import PageQuery
 from backend.schemas.sessions import Credentials, Registration, SessionRead, SignedIn, TokenRequest, Tokens
+from backend.services.open_sessions import OpenSessionService, SessionNotFound, SignedInElsewhere
 from backend.services.sessions import (
     AccountDisabled,
     EmailTaken,
     InvalidCredentials,
     InvalidTokenRequest,
     RefreshTokenReused,
-    SessionNotFound,
     SessionService,
-    SignedInElsewhere,
     UnsupportedGrantType,
 )
 
@@ -33,6 +32,13 @@ async def _service(request: Request) -> SessionService:
 
 
 Sessions = Annotated[SessionService, Depends(_service)]
+
+
+async def _open(request: Request, who: Identity) -> OpenSessionService:
+    return OpenSessionService(request.app.state.database, request.app.state.revocations, who.user_id)
+
+
+OpenSessions = Annotated[OpenSessionService, Depends(_open)]
 
 router = APIRouter(prefix="/api/v1/auth", tags=["Sign-in"], dependencies=[Depends(sessions_only)])
 
@@ -69,7 +75,7 @@ async def token(sessions: Sessions, form: Annotated[TokenRequest, Form()], calle
 
 
 @router.post("/logout", status_code=204, responses=problems(401, SignedInElsewhere))
-async def logout(sessions: Sessions, who: Identity, caller: CallerDep) -> Response:
+async def logout(sessions: OpenSessions, who: Identity, caller: CallerDep) -> Response:
     """End this session. Its refresh token is worth nothing any more, nor, within seconds, are its access tokens."""
     await sessions.sign_out(who, caller)
     return Response(status_code=204)
@@ -77,16 +83,23 @@ async def logout(sessions: Sessions, who: Identity, caller: CallerDep) -> Respon
 
 @router.get("/sessions", response_model=list[SessionRead], responses=problems(400, 401))
 async def list_sessions(
-    request: Request, sessions: Sessions, who: Identity, query: Annotated[PageQuery, Query()]
+    request: Request, sessions: OpenSessions, who: Identity, query: Annotated[PageQuery, Query()]
 ) -> Response:
     """List where one is signed in, the newest first. While there is more, the `Link` header has the next page."""
-    return many(request, await sessions.list(who, query.limit, query.position()))
+    return many(request, await sessions.list(who.grant_id, query.limit, query.position()))
+
+
+@router.delete("/sessions", status_code=204, responses=problems(401))
+async def end_other_sessions(sessions: OpenSessions, who: Identity, caller: CallerDep) -> Response:
+    """End all sessions of one's own but this one, as signing out everywhere else would."""
+    await sessions.end_others(who.grant_id, caller)
+    return Response(status_code=204)
 
 
 @router.delete("/sessions/{session_id}", status_code=204, responses=problems(400, 401, SessionNotFound))
-async def end_session(sessions: Sessions, who: Identity, session_id: PathId, caller: CallerDep) -> Response:
+async def end_session(sessions: OpenSessions, session_id: PathId, caller: CallerDep) -> Response:
     """End a session of one's own, as signing out there would."""
-    await sessions.end(who, session_id, caller)
+    await sessions.end(session_id, caller)
     return Response(status_code=204)
 
 
