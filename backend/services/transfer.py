@@ -3,7 +3,7 @@
 from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import batched, islice
 from operator import itemgetter
 from typing import Any, BinaryIO
@@ -18,6 +18,7 @@ from backend.formats import FORMATS, Writer
 from backend.formats.items import Broken, Kind
 from backend.services import transfer_statements as sql
 from backend.services.transfer_import import Import
+from backend.services.turns import Turns
 
 log = structlog.get_logger()
 
@@ -28,9 +29,6 @@ PLACES = 5_000
 """Tasks of which it is read at a time where they stand."""
 
 _LAST = UUID("ffffffff-ffff-ffff-ffff-ffffffffffff")
-
-RETRY = 10
-"""Seconds after which whoever has one running is asked to come again."""
 
 
 class TransferInProgress(TooManyRequests):
@@ -43,7 +41,7 @@ class Transfers:
 
     def __init__(self, database: Database) -> None:
         self._lane = database.fast
-        self._busy: set[UUID] = set()
+        self._turns = Turns(TransferInProgress)
 
     @asynccontextmanager
     async def export(self, owner: UUID, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -51,9 +49,9 @@ class Transfers:
         writer = FORMATS[name].writer
         if writer is None:
             raise ValueError(f"Nothing is written as {name}")
-        with self._turn(owner):
+        with self._turns.take(owner) as turn:
             log.info("tasks.exported", user_id=str(owner), format=name)
-            async with aclosing(_pieces(self._lane, owner, writer())) as pieces:
+            async with aclosing(_pieces(self._lane, owner, writer(), ended=turn.close)) as pieces:
                 yield pieces
 
     async def take_in(
@@ -66,7 +64,7 @@ class Transfers:
         dry_run: bool,
     ) -> Mapping[str, Any]:
         """What became of a file. Raises `TransferInProgress`, or `InvalidInput` when none of it can be read."""
-        with self._turn(owner):
+        with self._turns.take(owner):
             work = Import(self._lane, owner, FORMATS[name], dry_run=dry_run)
             try:
                 report = await work.run(file, progress)
@@ -94,18 +92,8 @@ class Transfers:
             "problems": report.problems,
         }
 
-    @contextmanager
-    def _turn(self, owner: UUID) -> Iterator[None]:
-        if owner in self._busy:
-            raise TransferInProgress(RETRY)
-        self._busy.add(owner)
-        try:
-            yield
-        finally:
-            self._busy.remove(owner)
 
-
-async def _pieces(lane: FastLane, owner: UUID, writer: Writer) -> AsyncGenerator[bytes]:
+async def _pieces(lane: FastLane, owner: UUID, writer: Writer, ended: Callable[[], object]) -> AsyncGenerator[bytes]:
     """The file. It is no snapshot: what changes while it is read may be in it or not."""
     for kind in sql.TABLES:
         async with aclosing(_tasks(lane, owner) if kind == "task" else _rows(lane, owner, kind)) as batches:
@@ -113,6 +101,8 @@ async def _pieces(lane: FastLane, owner: UUID, writer: Writer) -> AsyncGenerator
                 # Some formats take their time: others have their turn meanwhile.
                 if piece := await to_thread(writer.write, kind, rows):
                     yield piece
+    # Before the last piece goes out: whoever has read it may come again at once.
+    ended()
     yield writer.end()
 
 
