@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple
 
 from backend.domain.filters import Priority
 
+LONGEST_SENTENCE = 1_000
+"""Characters that a sentence may have: reading it takes time by its words."""
+
 type Meaning = Literal["when", "project", "label", "priority"]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from io import BytesIO, StringIO, TextIOWrapper
 from typing import IO, Any, BinaryIO
 
-from backend.domain.quick_add import quick_add
+from backend.domain.quick_add import LONGEST_SENTENCE, quick_add
 from backend.formats.archives import members
 from backend.formats.items import Broken, Item, Kind, Loss, Reading, Sources, Task, Unreadable
 from backend.formats.zones import zone_named
@@ -124,6 +124,8 @@ class _Rows:
         if exact := _DATE.fullmatch(said):
             task.set("due_date", exact[1])
             task.set("due_time", exact[2])
+        elif len(said) > LONGEST_SENTENCE:
+            task.lose("date")
         elif said:
             understood = quick_add(f"x {said}", self._now)
             if understood.title != "x" or understood.due_date is None:

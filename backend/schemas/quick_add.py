@@ -7,11 +7,10 @@ from uuid import UUID
 from pydantic import MISSING, ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
+from backend.domain.quick_add import LONGEST_SENTENCE
 from backend.schemas.base import RequestModel, ResponseModel
 from backend.schemas.tasks import Priority, RecurrenceRead, TaskRead
 from backend.utils.validators import Id, Text
-
-LONGEST_SENTENCE = 1000
 
 Sentence = Annotated[str, Field(min_length=1, max_length=LONGEST_SENTENCE, examples=["Pay rent every 1st !high"]), Text]
 

@@ -142,3 +142,9 @@ def test_an_indent_that_is_no_number_of_a_place_is_none() -> None:
     (task,) = read("todoist", b"TYPE,CONTENT,INDENT\ntask,Water," + b"9" * 5_000 + b"\n")
 
     assert (task.fields["title"], task.parent) == ("Water", None)
+
+
+def test_a_date_longer_than_any_sentence_is_lost_unread() -> None:
+    (task,) = read("todoist", b"TYPE,CONTENT,DATE\ntask,Water,every" + b" " * 2_000 + b"day\n")
+
+    assert (task.fields["title"], task.losses, "due_date" in task.fields) == ("Water", ["date"], False)
