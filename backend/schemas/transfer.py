@@ -34,7 +34,7 @@ from backend.schemas.tasks import (
     StartDate,
     Title,
 )
-from backend.utils.validators import CalendarDate, Id, Line, TrueOrFalse
+from backend.utils.validators import CalendarDate, Id, Line, TrueOrFalse, finite_date
 
 FormatName = Literal["json", "csv", "ics", "todoist", "microsoft", "vikunja"]
 Written = Literal["json", "csv", "ics"]
@@ -49,9 +49,11 @@ def _instant(value: Any) -> Any:
 
 def _utc(value: datetime) -> datetime:
     try:
-        return value.astimezone(UTC)
+        moment = value.astimezone(UTC)
     except OverflowError as error:
         raise PydanticCustomError("date_range", "Choose an instant of the calendar") from error
+    finite_date(moment.date())
+    return moment
 
 
 def _readable(query: str) -> str:

@@ -1,7 +1,7 @@
 """What is stored of an item of a file."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,7 +37,17 @@ def values_of(item: Item) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise Refused(".".join(map(str, first["loc"])), first["type"], first["msg"]) from error
+    if item.kind == "occurrence" and (before := values["previous"]["recurrence"]) is not None:
+        # Undone, it is the task's again.
+        _check("previous.recurrence.rule", before["rule"], before["start"])
     return _task(values) if item.kind == "task" else values
+
+
+def _check(field: str, rule: str, start: date) -> None:
+    try:
+        recurrence.check(parse(rule), start)
+    except InvalidRule as error:
+        raise Refused(field, "invalid_rule", str(error)) from error
 
 
 def _task(values: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +60,5 @@ def _task(values: dict[str, Any]) -> dict[str, Any]:
     if recurring is None:
         return {**values, "recurrence_taken": 0}
     start = recurring["start"] or values["due_date"]
-    try:
-        recurrence.check(parse(recurring["rule"]), start)
-    except InvalidRule as error:
-        raise Refused("recurrence.rule", "invalid_rule", str(error)) from error
+    _check("recurrence.rule", recurring["rule"], start)
     return {**values, **{f"recurrence_{name}": value for name, value in recurring.items()}, "recurrence_start": start}

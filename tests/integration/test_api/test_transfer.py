@@ -5,7 +5,7 @@ import re
 import zipfile
 from io import BytesIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -184,15 +184,38 @@ async def test_a_task_that_says_it_is_open_is_open(owner: Client) -> None:
     assert found == {"open": False, "done": True, "done too": True}
 
 
-@pytest.mark.parametrize("place", ["", "previous."])
-async def test_an_occurrence_has_a_zone_only_with_a_time(owner: Client, place: str) -> None:
+WHEN = {"due_date": "2027-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "code"),
+    [
+        ({"time_zone": "Europe/Berlin"}, "time_zone", "due_time_required"),
+        ({"completed_at": "9999-12-31T23:59:59.999999Z"}, "completed_at", "date_range"),
+        ({"previous": {**WHEN, "time_zone": "Europe/Berlin"}}, "previous.time_zone", "due_time_required"),
+        (
+            {"previous": {**WHEN, "subtasks": {str(UUID(int=1)): "9999-12-31T23:59:59.999999Z"}}},
+            f"previous.subtasks.{UUID(int=1)}",
+            "date_range",
+        ),
+        *(
+            ({"previous": {**WHEN, "recurrence": recurring}}, "previous.recurrence.rule", "invalid_rule")
+            for recurring in (
+                {"rule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "start": "2027-01-01"},
+                {"rule": "FREQ=DAILY", "start": "1969-12-31"},
+            )
+        ),
+    ],
+)
+async def test_an_occurrence_has_nothing_that_a_task_may_not(
+    owner: Client, said: dict[str, Any], field: str, code: str
+) -> None:
+    """Undone, it would be the task's."""
     task_id = str(uuid4())
-    when: dict[str, Any] = {"due_date": "2027-01-01"}
-    occurrence = {"task_id": task_id, **when, "completed_at": "2027-01-01T10:00:00Z", "previous": dict(when)}
-    (occurrence["previous"] if place else occurrence)["time_zone"] = "Europe/Berlin"
+    occurrence = {"task_id": task_id, **WHEN, "completed_at": "2027-01-01T10:00:00Z", "previous": WHEN, **said}
     task = {"id": task_id, "title": "Water", "due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
 
     report = await taken_in(owner, document(tasks=[task], occurrences=[occurrence]))
 
     assert report["occurrences"]["skipped"] == 1
-    assert [(row["field"], row["code"]) for row in report["problems"]] == [(f"{place}time_zone", "due_time_required")]
+    assert [(row["field"], row["code"]) for row in report["problems"]] == [(field, code)]
