@@ -70,6 +70,9 @@ class PasswordService:
                 await withdraw_all(session, user, spent=token)
                 await self._set(session, user, password_hash, caller)
                 audit.record(session, "password.reset", user.id, caller)
+        if user.email is not None:
+            # Whoever tried until they had to wait, and then had a link mailed, need not wait with the new password.
+            await self._throttle.remember(user.email, caller.address)
         log.info("password.reset", user_id=str(user.id))
 
     async def change(self, who: Principal, change: PasswordChange, caller: Caller) -> None:

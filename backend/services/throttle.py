@@ -164,10 +164,13 @@ class Throttle:
             raise RateLimited(await (await self._counts()).seconds_left(name))
 
     async def remember(self, account: str, address: str | None) -> None:
-        """The account was opened at the address, which is so known to it. Raises nothing: see `forgiving`."""
-        pair = self._hashed("pair", account_of(account), _network(address))
+        """The account was opened at the address, or given a new password there: what failed before is forgiven, and the
+        address is known to it. Raises nothing: see `forgiving`.
+        """
+        pair = _Counter(self._hashed("pair", account_of(account), _network(address)), PAIR)
+        forgiven = [Change(pair.tries, 0, 0), Change(pair.wait, 0, 0), Change(f"known:{pair.name}", KNOWN_FOR)]
         async with forgiving():
-            await (await self._counts()).count([Change(f"known:{pair}", KNOWN_FOR)])
+            await (await self._counts()).count(forgiven)
 
     async def close(self) -> None:
         """Give up the connections to Redis."""

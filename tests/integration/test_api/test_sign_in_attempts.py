@@ -42,6 +42,15 @@ async def test_the_right_password_gets_in_after_the_wait_and_all_is_forgiven(own
     assert len(await guess_until_refused(anonymous, owner.email)) > PAIR.free + 1
 
 
+async def test_after_a_reset_the_new_password_gets_in_at_once(app: FastAPI, owner: Client, anonymous: Client) -> None:
+    await lock(app, anonymous, owner.email)
+    new = {"token": owner.reset_token, "password": "staple the horse again"}
+
+    assert (await anonymous.post("/api/v1/auth/password/reset", json=new)).status_code == 204
+
+    answered(await guess(anonymous, owner.email, new["password"]))
+
+
 async def test_an_account_that_is_not_there_is_guarded_just_the_same(owner: Client, anonymous: Client) -> None:
     anonymous.headers["X-Request-ID"] = "the-same-request"
     answers = []

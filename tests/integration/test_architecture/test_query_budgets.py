@@ -70,7 +70,7 @@ BUDGETS: Mapping[str, int] = {
     "create_access_token": 5,
     "delete_access_token": 3,
     "forgot_password": 2,
-    "reset_password": 11,
+    "reset_password": 12,
     "change_password": 10,
     "verify_email": 4,
     "resend_verification": 2,

@@ -121,6 +121,18 @@ async def test_a_right_password_gets_in_once_the_delay_has_passed_and_is_forgive
     assert await wait_of(throttle, who, where) == 1
 
 
+async def test_a_new_password_is_waited_for_no_longer_where_it_was_set(throttle: Throttle) -> None:
+    who, home, elsewhere = account(), address(), address()
+    for where in (home, elsewhere):
+        await fail(throttle, who, where, PAIR.free + 1)
+        assert await wait_of(throttle, who, where) == 1
+
+    await throttle.remember(who, home)
+
+    await fail(throttle, who, home, PAIR.free + 1)
+    assert await wait_of(throttle, who, elsewhere) == 1
+
+
 async def test_what_is_refused_makes_nobody_wait_longer(throttle: Throttle, later: Later) -> None:
     who, where = account(), address()
     await fail(throttle, who, where, PAIR.free + 1)
