@@ -1,10 +1,15 @@
 """The Host header: what names it may have, for an operator who has named some."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 HEALTH = "/health"
 """Where orchestrators ask by address; nothing that is answered there depends on who is meant."""
+
+# What else could stand before a suffix of ours, like `evil.example#` or `somebody@`, others read as another host. A
+# name may end with a full stop, and an IPv6 address stands in brackets, for it has colons of its own.
+_HOST = re.compile(r"(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::[0-9]*)?|(?P<address>\[[0-9a-f:.]+\])(?::[0-9]*)?")
 
 
 class TrustedHosts:
@@ -16,7 +21,8 @@ class TrustedHosts:
         self.include = lru_cache(self._include)
 
     def _include(self, host: bytes) -> bool:
-        name = host.decode("latin-1").lower()
-        # An IPv6 address stands in brackets, and has colons of its own.
-        name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+        found = _HOST.fullmatch(host.decode("latin-1").lower())
+        if found is None:
+            return False
+        name = found["name"] or found["address"]
         return name in self._names or name.endswith(self._suffixes)

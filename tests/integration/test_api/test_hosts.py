@@ -9,7 +9,7 @@ from tests.integration.test_api.answers import TASKS, faults, problem
 
 TRUSTED = "api.example.com, *.tasks.example, [2001:db8::1]"
 OURS = ["api.example.com", "API.Example.COM", "api.example.com:8443", "a.tasks.example", "a.b.tasks.example:80"]
-OURS += ["[2001:db8::1]", "[2001:db8::1]:8000"]
+OURS += ["[2001:db8::1]", "[2001:db8::1]:8000", "api.example.com.", "A.tasks.example.:8443"]
 OTHERS = ["example.com", "tasks.example", "eviltasks.example", "api.example.com.evil.example", "evil.example"]
 OTHERS += [
     "",
@@ -19,21 +19,36 @@ OTHERS += [
     "[2001:db8::1",
     "api.example.com,evil",
     "*",
+    "evil.example#.tasks.example",
+    "evil.example/.tasks.example",
+    "x@a.tasks.example",
+    "a b.tasks.example",
+    "a..tasks.example",
+    ".tasks.example",
+    "tasks.example.",
+    "api.example.com..",
+    "api.example.com:80@evil.example",
+    "[2001:db8::1].tasks.example",
+    "[2001:db8::1]evil.example",
+    "\xe4.tasks.example",
 ]
 
 
-@pytest.mark.parametrize("host", OURS)
-async def test_a_name_that_is_ours_is_answered(edge: Edge, host: str) -> None:
+async def test_a_name_that_is_ours_is_answered(edge: Edge) -> None:
     async with edge(trusted_hosts=TRUSTED) as client:
-        problem(await client.get(TASKS, headers={"Host": host}), 401, "token_missing")
+        replies = {host: await client.get(TASKS, headers={"Host": host}) for host in OURS}
+
+    assert [host for host, reply in replies.items() if reply.json()["code"] != "token_missing"] == []
 
 
-@pytest.mark.parametrize("host", OTHERS)
-async def test_another_name_is_refused_before_anything_is_looked_at(edge: Edge, host: str) -> None:
+async def test_another_name_is_refused_before_anything_is_looked_at(edge: Edge) -> None:
     async with edge(trusted_hosts=TRUSTED) as client:
         for path in (TASKS, "/", "/nope", "/docs"):
-            reply = await client.get(path, headers={"Host": host})
-            assert faults(reply, "host_not_trusted") == ["Host"]
+            replies = {host: await client.get(path, headers=[(b"Host", host.encode("latin-1"))]) for host in OTHERS}
+
+            assert [host for host, reply in replies.items() if reply.status_code != 400] == []
+            for reply in replies.values():
+                assert faults(reply, "host_not_trusted") == ["Host"]
 
 
 async def test_health_is_answered_by_address_too(edge: Edge) -> None:
