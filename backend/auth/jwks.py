@@ -40,7 +40,10 @@ STALE = 24 * 3600.0
 """Seconds for which keys are used while their issuer cannot be reached."""
 
 REST = 10.0
-"""Seconds between reads that unknown keys ask for: a key that is made just after one may have to wait so long."""
+LONGEST_REST = 60.0
+"""Seconds between reads that unknown keys ask for: at first, and the most that doubling them comes to while nothing new
+is found. A key that is made just after a read may have to wait so long.
+"""
 
 FIRST_RETRY = 1.0
 LAST_RETRY = 60.0
@@ -74,6 +77,8 @@ class KeySet:
         self._read_at = -math.inf
         self._rest_until = -math.inf
         self._failures = 0
+        self._in_vain = 0
+        """Reads in a row for the sake of keys that there are not."""
         self._reading: asyncio.Task[None] | None = None
 
     def is_usable(self) -> bool:
@@ -87,7 +92,7 @@ class KeySet:
         """The key of this name, if the issuer has one. Raises `IssuerUnavailable` when that cannot be known."""
         if self.is_usable() and (key := self._keys.get(kid)):
             return key
-        if reading := self._read_soon():
+        if reading := self._read_soon(kid):
             # Shielded, because others wait for it too.
             await asyncio.shield(reading)
         key = self._keys.get(kid) if self.is_usable() else None
@@ -101,25 +106,29 @@ class KeySet:
             self._reading.cancel()
             await asyncio.wait([self._reading])
 
-    def _read_soon(self) -> asyncio.Task[None] | None:
-        """The read that is under way, or a new one unless it is too early for that."""
+    def _read_soon(self, kid: str | None = None) -> asyncio.Task[None] | None:
+        """The read that is under way, or a new one, perhaps for the sake of a key, unless it is too early for that."""
         if self._reading is None and monotonic() >= self._rest_until:
-            self._reading = asyncio.create_task(self._read())
+            self._reading = asyncio.create_task(self._read(kid))
         return self._reading
 
-    async def _read(self) -> None:
+    async def _read(self, kid: str | None) -> None:
         # Counted as a failure until it has gone well: whatever goes wrong, the next read waits for its time.
         self._failures += 1
         try:
-            self._take(usable_keys(await _download(self._issuer.jwks_url), self._issuer.algorithms))
+            changed = self._take(usable_keys(await _download(self._issuer.jwks_url), self._issuer.algorithms))
+            # Anybody can make up names for keys. What has changed was worth reading, whoever asked.
+            self._in_vain = 0 if changed or kid is None or kid in self._keys else self._in_vain + 1
         except _Unreadable as error:
             log.warning("issuer.keys_unreadable", issuer=self._issuer.issuer, failures=self._failures, cause=str(error))
         finally:
             self._rest_until = monotonic() + self._pause()
             self._reading = None
 
-    def _take(self, new: Mapping[str, VerifyingKey]) -> None:
-        """Go on with these keys. One that is the same as before stays, and what it verified; the others go."""
+    def _take(self, new: Mapping[str, VerifyingKey]) -> bool:
+        """Go on with these keys, and tell whether they are others than before. One that is the same stays, and what it
+        verified; the others go.
+        """
         kept = {}
         for kid, key in self._keys.items():
             if kid in new and new[kid].algorithm == key.algorithm and new[kid].material == key.material:
@@ -132,10 +141,11 @@ class KeySet:
         self._failures = 0
         if changed:
             log.info("issuer.keys_read", issuer=self._issuer.issuer, keys=len(new))
+        return changed
 
     def _pause(self) -> float:
         if not self._failures:
-            return REST
+            return min(REST * 2.0 ** min(self._in_vain, 10), LONGEST_REST)
         longest = min(FIRST_RETRY * 2.0 ** min(self._failures - 1, 10), LAST_RETRY)
         return longest * random.uniform(0.5, 1)  # noqa: S311  so that workers do not all come at once
 
@@ -146,15 +156,15 @@ class _Unreadable(Exception):
 
 async def _download(url: str) -> bytes:
     """What is at the URL. Raises `_Unreadable`."""
-    # Importing the client and loading the authorities takes 100 ms, for which nobody else shall wait.
-    client = await asyncio.to_thread(_client, url)
-    import httpx
-
     try:
+        # Importing the client and loading the authorities takes 100 ms, for which nobody else shall wait.
+        client = await asyncio.to_thread(_client, url)
         async with asyncio.timeout(TIMEOUT), client, client.stream("GET", url) as response:
             return await _content(response)
-    # Time-outs are OSErrors.
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except _Unreadable:
+        raise
+    # Also that there can be no client, with the proxies or the authorities that the environment names.
+    except Exception as error:
         raise _Unreadable(type(error).__name__) from error
 
 

@@ -1,12 +1,13 @@
 """People who sign in elsewhere may do what others may, leave for good, and be locked out."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.factories.applications import running, settings_for
+from tests.factories.applications import FRONTEND, running, settings_for
 from tests.factories.clients import Client, client_for
-from tests.factories.issuers import token_of_the_frontend
+from tests.factories.issuers import claims_of, signing_key, token_of_the_frontend
 from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, problem
 
 
@@ -60,3 +61,18 @@ async def test_a_token_of_the_frontend_that_has_expired_is_refused(anonymous: Cl
     anonymous.headers["Authorization"] = f"Bearer {token_of_the_frontend(exp=1)}"
 
     problem(await anonymous.get(ME), 401, "token_expired")
+
+
+async def test_where_no_key_set_can_be_read_the_token_is_not_to_blame(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    token = signing_key("EdDSA").token(claims_of(FRONTEND, FRONTEND))
+    async with running(settings_for(database_url), tmp_path / "app.log") as app, client_for(app) as client:
+        for _ in range(2):
+            reply = await client.get(ME, headers={"Authorization": f"Bearer {token}"})
+            problem(reply, 503, "issuer_unavailable")
+            assert reply.headers["retry-after"] == "5"
+
+    lines = [json.loads(line) for line in (tmp_path / "app.log").read_text().splitlines()]
+    assert [line["cause"] for line in lines if line["event"] == "issuer.keys_unreadable"] == ["FileNotFoundError"]

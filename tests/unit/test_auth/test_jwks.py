@@ -12,7 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.auth.jwks import FRESH, LAST_RETRY, MOST_KEYS, REST, STALE, IssuerUnavailable, KeySet, usable_keys
+from backend.auth.jwks import (
+    FRESH,
+    LAST_RETRY,
+    LONGEST_REST,
+    MOST_KEYS,
+    REST,
+    STALE,
+    IssuerUnavailable,
+    KeySet,
+    usable_keys,
+)
 from backend.config.issuers import TrustedIssuer
 from tests.factories.issuers import KeyServer, SigningKey, key_server, key_set, reply, signing_key
 from tests.unit.test_auth.issuing import Clock
@@ -75,6 +85,42 @@ async def test_500_unknown_keys_ask_for_one_read_when_the_last_is_a_while_ago(
     assert await asyncio.gather(*(keys.find(f"random-{n}") for n in range(500))) == [None] * 500
     assert len(server.requests) == 2
     assert await found(keys, FIRST) == [True]
+
+
+async def storm(keys: KeySet, clock: Clock, seconds: int) -> None:
+    """Somebody makes up a name for a key every second."""
+    for _ in range(seconds):
+        clock.now += 1
+        await keys.find(f"random-{clock.now}")
+
+
+async def test_a_storm_of_unknown_keys_asks_for_one_read_after_ever_longer_pauses(
+    keys: KeySet, server: KeyServer, clock: Clock
+) -> None:
+    await keys.find(FIRST.kid)
+    read_after = []
+    for second in range(1, 301):
+        before = len(server.requests)
+        await storm(keys, clock, 1)
+        if len(server.requests) > before:
+            read_after.append(second)
+
+    assert read_after == [10, 30, 70, 130, 190, 250]
+
+
+async def test_after_a_storm_a_new_key_is_found_within_a_minute_and_the_next_one_sooner_again(
+    keys: KeySet, server: KeyServer, clock: Clock
+) -> None:
+    await keys.find(FIRST.kid)
+    await storm(keys, clock, 131)
+    server.publish(FIRST, SECOND)
+    clock.now += LONGEST_REST
+    assert await found(keys, SECOND) == [True]
+
+    third = signing_key("EdDSA", "third")
+    server.publish(SECOND, third)
+    clock.now += REST
+    assert await found(keys, third) == [True]
 
 
 async def test_a_new_key_is_found_when_it_is_first_used(keys: KeySet, server: KeyServer, clock: Clock) -> None:
@@ -303,6 +349,27 @@ async def test_a_redirect_is_not_followed(server: KeyServer, status: str) -> Non
 async def test_nobody_there_is_a_failure(url: str) -> None:
     with pytest.raises(IssuerUnavailable):
         await key_set_at(url).find(FIRST.kid)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTPS_PROXY", "foo://127.0.0.1:1"),
+        ("HTTPS_PROXY", "127.0.0.1:1:2"),
+        ("SSL_CERT_FILE", "/nowhere"),
+    ],
+)
+async def test_an_environment_in_which_there_can_be_no_client_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.delenv(name.lower(), raising=False)
+    keys = key_set_at("https://127.0.0.1:1/")
+
+    for _ in range(2):  # the second one at once
+        with pytest.raises(IssuerUnavailable):
+            await keys.find(FIRST.kid)
 
 
 async def test_a_server_without_a_certificate_that_is_trusted_is_a_failure(server: KeyServer) -> None:
