@@ -1,13 +1,19 @@
 """Every regular expression that can meet what a stranger sends, with the way in which it is used."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from re import _constants, _parser
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import icalendar
+from lark import Lark
+from lark.lexer import PatternStr
 
 import backend
 
@@ -20,6 +26,9 @@ WAYS = {
 
 NEVER_IMPORTED = "backend.database.migrations"
 """Alembic runs these; they meet nothing that comes from outside."""
+
+LEFT_OUT = re.compile(r"icalendar\.(?:tests|fuzzing|cli|timezone\.(?:pytz|equivalent_timezone_ids))\b")
+"""What of that library is for its own tests, for the command line, or for a library that is not installed."""
 
 
 class Use(NamedTuple):
@@ -34,6 +43,26 @@ def in_code() -> Iterator[Use]:
     """The patterns of our modules: those compiled once, and those named where they are used."""
     for found in walk_packages(backend.__path__, "backend."):
         if not found.name.startswith(NEVER_IMPORTED):
+            yield from in_module(import_module(found.name))
+
+
+def in_grammars() -> Iterator[Use]:
+    """The terminals of our grammars: a parser tries them at the place that it has come to."""
+    for found in walk_packages(backend.__path__, "backend."):
+        if not found.name.startswith(NEVER_IMPORTED):
+            for grammar in vars(import_module(found.name)).values():
+                if isinstance(grammar, Lark):
+                    for terminal in grammar.terminals:
+                        pattern = terminal.pattern
+                        source = re.escape(pattern.value) if isinstance(pattern, PatternStr) else pattern.value
+                        flags = sum(getattr(re, flag.upper()) for flag in pattern.flags)
+                        yield Use(f"{found.name}, {terminal.name}", re.compile(source, flags), "match")
+
+
+def in_calendars() -> Iterator[Use]:
+    """The patterns of the library that reads and writes calendars, whether or not we get to them."""
+    for found in walk_packages(icalendar.__path__, "icalendar."):
+        if not LEFT_OUT.match(found.name):
             yield from in_module(import_module(found.name))
 
 
@@ -96,6 +125,30 @@ def _flags(call: ast.Call, rest: list[ast.expr], module: ModuleType) -> int:
     return next((int(value) for value in values if isinstance(value, re.RegexFlag)), 0)
 
 
+def ways(pattern: re.Pattern[Any]) -> float:
+    """In how many ways a pattern can be tried at one place, at most; infinite where it repeats without end."""
+    return _ways(_parser.parse(pattern.pattern, pattern.flags))
+
+
+def _ways(parts: Any) -> float:
+    product = 1.0
+    for kind, what in parts:
+        if kind is _constants.BRANCH:
+            product *= sum(_ways(branch) for branch in what[1])
+        elif kind in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
+            least, most, repeated = what
+            endless, once = most is _constants.MAXREPEAT, _ways(repeated)
+            product *= math.inf if endless else sum(once**times for times in range(least, most + 1))
+        elif kind in (_constants.SUBPATTERN, _constants.ASSERT, _constants.ASSERT_NOT):
+            product *= _ways(what[-1])
+        elif kind not in _ONE_WAY:
+            return math.inf
+    return product
+
+
+_ONE_WAY = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.IN, _constants.ANY, _constants.AT)
+
+
 def as_javascript(use: Use) -> tuple[str, str]:
     """The pattern in the language of the tool, tried where the code tries it. Raises if there is no such thing."""
     source = use.pattern.pattern
@@ -103,6 +156,7 @@ def as_javascript(use: Use) -> tuple[str, str]:
     known = re.IGNORECASE | re.DOTALL | re.MULTILINE | re.ASCII | re.UNICODE
     if use.pattern.flags & ~known:
         raise ValueError(f"{use.where}: a flag that JavaScript has not")
+    text, ignoring_case = re.subn(r"\(\?i:", "(?:", text)
     text = re.sub(r"\(\?P<", "(?<", text)
     text = re.sub(r"\(\?P=(\w+)\)", r"\\k<\1>", text)
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\A", r"\1^", text)
@@ -110,7 +164,7 @@ def as_javascript(use: Use) -> tuple[str, str]:
     flags = "".join(
         letter
         for letter, flag in (("i", re.IGNORECASE), ("m", re.MULTILINE), ("s", re.DOTALL))
-        if use.pattern.flags & flag
+        if use.pattern.flags & flag or (letter == "i" and ignoring_case)
     )
     begin, end = ("" if use.way == "search" else "^(?:"), {"search": "", "match": ")", "fullmatch": ")$"}[use.way]
     return f"{begin}{text}{end}", flags

@@ -39,9 +39,7 @@ def taken_back(settings: dict[str, Any]) -> Iterator[str]:
         for key in FOR_ALL:
             yield from (f"{key}: {code}" for code in security(table.get(key, [])))
         patterns = [(key, glob) for key in NOT_LOOKED_AT for glob in table.get(key, [])]
-        patterns += [
-            (key, glob) for key in FOR_FILES for glob, codes in table.get(key, {}).items() if security(codes)
-        ]
+        patterns += [(key, glob) for key in FOR_FILES for glob, codes in table.get(key, {}).items() if security(codes)]
         for key, glob in patterns:
             for path in (path.relative_to(ROOT) for path in SERVED):
                 if any(fnmatch(part.as_posix(), glob) for part in (path, *path.parents, Path(path.name))):
