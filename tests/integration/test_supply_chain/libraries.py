@@ -1,5 +1,6 @@
 """What is installed: Python's distributions, and what some of them carry."""
 
+import platform
 import re
 import subprocess
 import tomllib
@@ -34,6 +35,7 @@ def _postgres() -> str:
 
 
 CARRIED = {
+    "CPython": platform.python_version,
     "PostgreSQL": _postgres,
     "Swagger UI": _within("swagger-ui-bundle.js", r'PACKAGE_VERSION:"([\d.]+)"'),
     "DOMPurify in Swagger UI": _within("swagger-ui-bundle.js", r'DOMPurify\.version="([\d.]+)"'),
