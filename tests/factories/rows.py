@@ -4,7 +4,6 @@ import re
 from uuid import UUID
 
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from backend.models.base import metadata
 
@@ -22,13 +21,13 @@ def _of_users() -> str:
     }
     selects = [
         f"SELECT {column} AS whose, '{name}' AS name, to_jsonb(row)::text AS row"
-        f" FROM {name} AS row WHERE {column} = ANY (:user_ids)"
+        f" FROM {name} AS row WHERE {column} = ANY ($1)"
         for name, column in columns.items()
     ]
     return " UNION ALL ".join(selects) + " ORDER BY name, row"
 
 
-_EVERYTHING = text(_of_users())
+_EVERYTHING = _of_users()
 
 
 async def everything_of(app: FastAPI, user_id: UUID) -> Rows:
@@ -39,10 +38,8 @@ async def everything_of(app: FastAPI, user_id: UUID) -> Rows:
 async def everything_of_each(app: FastAPI, *user_ids: UUID) -> dict[UUID, Rows]:
     """Every row that the database has of these users."""
     found: dict[UUID, Rows] = {user_id: {} for user_id in user_ids}
-    async with app.state.database.begin() as session:
-        connection = await session.connection()
-        for whose, name, row in await connection.execute(_EVERYTHING, {"user_ids": list(user_ids)}):
-            found[whose].setdefault(name, []).append(row)
+    for whose, name, row in await app.state.database.fast.run(_EVERYTHING, list(user_ids)):
+        found[whose].setdefault(name, []).append(row)
     return found
 
 

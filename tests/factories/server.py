@@ -1,5 +1,9 @@
-"""One embedded PostgreSQL for the whole run, started before any worker and stopped after all of them."""
+"""One embedded PostgreSQL for the whole run, started before any worker and stopped after all of them.
 
+It does not wait for the disk, as one must that is to survive a power failure: what has that to prove has its own.
+"""
+
+import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +15,7 @@ from xdist.workermanage import WorkerController
 from backend.database import migrate
 from backend.database.embedded import EmbeddedPostgres
 from tests.factories.canaries import KEPT
-from tests.factories.databases import SERVER_URL, create_template
+from tests.factories.databases import SERVER_URL, create_template, execute
 
 DIRECTORY = pytest.StashKey[Path]()
 POSTGRES = pytest.StashKey[EmbeddedPostgres]()
@@ -28,6 +32,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     stash[POSTGRES] = postgres = EmbeddedPostgres(directory)
     postgres.start()
     stash[SERVER_URL] = postgres.url
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        asyncio.run(execute(postgres.url, statement))
     migrate.upgrade(create_template(postgres.url))
 
 
