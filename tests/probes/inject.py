@@ -13,6 +13,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,6 +267,36 @@ def probe(text: str, name: str, directory: Path, arguments: argparse.Namespace, 
     return finding
 
 
+def attempt(method: str, path: str, variant: str, fields: list[Field], arguments: argparse.Namespace) -> Finding:
+    """One request, plain and then with marks, by somebody new each time: tokens end after 15 minutes."""
+    with httpx.Client(base_url=arguments.url, timeout=30) as server:
+        host = arguments.url.removeprefix("http://")
+        plain = written(method, path, fields, account(server), host=host, mark="")
+        answered = status(server, plain)
+        person = account(server)
+    if variant in LAST:
+        person["password"] = "no pass phrase of mine"
+    marked = written(method, path, fields, person, host=host, mark=MARK)
+    finding = Finding(variant, answered, marked.count(MARK) - plain.count(MARK))
+    return probe(marked, variant, arguments.directory, arguments, finding)
+
+
+def variants(document: Document, only: str) -> Iterator[tuple[str, str, str, list[Field]]]:
+    """Method, path, name and fields of each request: all fields together, and some in a request of their own."""
+    for path, methods in document.content["paths"].items():
+        for method, operation in methods.items():
+            name = operation["operationId"]
+            if not re.search(only, name):
+                continue
+            fields = document.fields(operation)
+            needed = [each for each in fields if each.required and each.name not in ALONE]
+            together = [each for each in fields if each.name not in ALONE]
+            yield method, path, name, together
+            for each in fields:
+                if each.name in ALONE:
+                    yield method, path, f"{name}-{each.name}", [*(together if each.place == "header" else needed), each]
+
+
 def main() -> int:
     """Try every operation; 1 when something can be injected, or answered 5xx."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -277,33 +308,10 @@ def main() -> int:
     parser.add_argument("--only", default="", help="operations whose name matches")
     arguments = parser.parse_args()
     assert re.match(r"http://(127\.0\.0\.1|localhost)(:\d+)?$", arguments.url), "only servers on this machine"
-    directory = Path(mkdtemp(prefix="probe-"))
-    with httpx.Client(base_url=arguments.url, timeout=30) as server, ThreadPoolExecutor(arguments.at_once) as pool:
-        document = Document(server.get("/openapi.json").json())
-        host = arguments.url.removeprefix("http://")
-        waiting = []
-        for path, methods in document.content["paths"].items():
-            for method, operation in methods.items():
-                name = operation["operationId"]
-                if not re.search(arguments.only, name):
-                    continue
-                fields = document.fields(operation)
-                needed = [each for each in fields if each.required and each.name not in ALONE]
-                together = [each for each in fields if each.name not in ALONE]
-                variants = [(name, together)]
-                variants += [
-                    (f"{name}-{each.name}", [*(together if each.place == "header" else needed), each])
-                    for each in fields
-                    if each.name in ALONE
-                ]
-                for variant, chosen in variants:
-                    person = account(server)
-                    plain = written(method, path, chosen, person, host=host, mark="")
-                    answered = status(server, plain)
-                    person = account(server) | ({"password": "no pass phrase of mine"} if name in LAST else {})
-                    marked = written(method, path, chosen, person, host=host, mark=MARK)
-                    finding = Finding(variant, answered, marked.count(MARK) - plain.count(MARK))
-                    waiting.append(pool.submit(probe, marked, variant, directory, arguments, finding))
+    arguments.directory = Path(mkdtemp(prefix="probe-"))
+    document = Document(httpx.get(f"{arguments.url}/openapi.json").json())
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        waiting = [pool.submit(attempt, *each, arguments) for each in variants(document, arguments.only)]
         findings = [each.result() for each in waiting]
     bad = [each for each in findings if each.injectable or any(code.startswith("5") for code in each.statuses)]
     total = {
@@ -312,7 +320,7 @@ def main() -> int:
         "marks": sum(each.marks for each in findings),
         "tried": sum(each.tried for each in findings),
         "bad": [each.name for each in bad],
-        "in": str(directory),
+        "in": str(arguments.directory),
     }
     print(json.dumps(total))  # noqa: T201 - as above
     return 1 if bad else 0
