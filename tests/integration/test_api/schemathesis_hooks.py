@@ -33,6 +33,7 @@ BROKEN = ("malformed_calendar", "malformed_csv", "malformed_json", "malformed_zi
 BEYOND_A_SCHEMA = {
     ("token", "link_invalid"),  # only those are good that were mailed
     ("cursor", "invalid_cursor"),  # opaque: only those are good that we gave out
+    ("password", "common_password"),  # thousands of words
     ("email", "value_error"),  # well-formed, but no mail gets there: at `localhost`, say
     ("due_date", "date_range"),  # the two days that the database keeps as infinity
     ("time_zone", "unknown_time_zone"),  # one of some 600 names, which come and go
