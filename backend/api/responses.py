@@ -1,6 +1,6 @@
 """Successful answers: objects with their ETag, pages with their Link. One place, for every resource."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -91,3 +91,8 @@ def etag(row: Mapping[str, Any]) -> str:
 def _weakly(tags: str) -> set[str]:
     """The tags of an `If-None-Match`, which compares weakly: W/"1" and "1" are the same."""
     return {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """The pieces of a file whose head alone was asked for: none is made, told of, or in the way of the next."""
+    yield b""

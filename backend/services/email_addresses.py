@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.auth.principal import Caller, Principal
+from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.session import Database
 from backend.models.one_time_tokens import OneTimeToken
 from backend.models.users import User
@@ -40,11 +40,18 @@ class EmailAddressService:
             await self._outbox.add(session, "verify_email", email, caller)
 
     async def change(self, who: Principal, change: EmailChange, caller: Caller) -> None:
-        """Have a link mailed to the new address, which takes effect when it is followed. Raises `WrongPassword`."""
+        """Have a link mailed to the new address, which takes effect when it is followed.
+
+        Raises `WrongPassword`, or `TokenInvalid` when the user has gone or is locked out.
+        """
         self._outbox.require()
         await self._current.confirm(who.user_id, change.password, caller)
         async with self._database.begin() as session:
+            user = await session.get(User, who.user_id, with_for_update={"read": True, "key_share": True})
+            if user is None or user.disabled_at is not None:
+                raise TokenInvalid
             await self._outbox.add(session, "change_email", change.email, caller, who.user_id)
+            audit.record(session, "email.change_requested", who.user_id, caller, who.grant_id)
 
     async def verify(self, text: str, caller: Caller) -> None:
         """Take the address that the token was sent to for its user's own.

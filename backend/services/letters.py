@@ -43,8 +43,8 @@ Somebody asked for a new password for your account at {site}. To set one, open
 
 {link}
 
-The link is good for 30 minutes, and once. It signs the account out everywhere. If you did not ask for this, do nothing:
-your password stays as it is.
+The link is good for 30 minutes, and once. A new password signs the account out everywhere, and ends its access tokens
+and calendar feeds. If you did not ask for this, do nothing: your password stays as it is.
 """,
     "email_changed": """\
 Your account at {site} has another e-mail address now, and this one no longer leads to it.
@@ -52,7 +52,8 @@ Your account at {site} has another e-mail address now, and this one no longer le
 If it was not you who changed it, tell those who run {site}.
 """,
     "password_changed": """\
-The password of your account at {site} was changed, and every other device was signed out.
+The password of your account at {site} was changed. Every other device was signed out, and personal access tokens and
+calendar feeds have ended: make those that you need anew.
 
 If it was not you who changed it, ask {site} for a new password at once.
 """,

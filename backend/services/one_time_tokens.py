@@ -53,6 +53,8 @@ async def find(session: AsyncSession, token: str, purposes: Collection[Purpose])
             col(OneTimeToken.token_hash) == hash_of(token),
             col(OneTimeToken.purpose).in_(purposes),
             col(OneTimeToken.expires_at) > datetime.now(UTC),
+            # Who is locked out has none.
+            col(User.disabled_at).is_(None),
         )
         .with_for_update(of=User, key_share=True)
     )

@@ -1,5 +1,6 @@
 """Forgotten, reset and changed passwords."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -68,8 +69,8 @@ class PasswordService:
                     user.email_verified_at = datetime.now(UTC)
                     user.version += 1
                 await withdraw_all(session, user, spent=token)
-                await self._set(session, user, password_hash, caller)
-                audit.record(session, "password.reset", user.id, caller)
+                ended = await self._set(session, user, password_hash, caller)
+                audit.record(session, "password.reset", user.id, caller, None, **ended)
         if user.email is not None:
             # Whoever tried until they had to wait, and then had a link mailed, need not wait with the new password.
             await self._throttle.remember(user.email, caller.address)
@@ -85,8 +86,8 @@ class PasswordService:
                 if user is None or user.password_hash != known.password_hash:
                     raise WrongPassword
                 await withdraw_all(session, user)
-                await self._set(session, user, password_hash, caller, keep=who.grant_id)
-                audit.record(session, "password.changed", user.id, caller, who.grant_id)
+                ended = await self._set(session, user, password_hash, caller, keep=who.grant_id)
+                audit.record(session, "password.changed", user.id, caller, who.grant_id, **ended)
         log.info("password.changed", user_id=str(who.user_id))
 
     async def _hash(self, password: str, user: User, field: str) -> str:
@@ -94,9 +95,10 @@ class PasswordService:
 
     async def _set(
         self, session: AsyncSession, user: User, password_hash: str, caller: Caller, keep: UUID | None = None
-    ) -> None:
-        """Keep the hash of a new password, and end the sessions that began with the old one."""
+    ) -> Mapping[str, int]:
+        """Keep the hash of a new password, and end what began with the old one; gives how much that was."""
         user.password_hash = password_hash
-        await self._revocations.end_all_of(session, user.id, but=keep)
+        ended = await self._revocations.end_all_of(session, user.id, but=keep)
         if user.email is not None:
             await self._outbox.add(session, "password_changed", user.email, caller, user.id)
+        return ended

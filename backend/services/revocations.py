@@ -5,13 +5,14 @@ it knows has become old. A database that nobody asks anything can so go to sleep
 """
 
 import asyncio
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
 import sqlmodel
-from sqlalchemy import bindparam, delete, event, func, select, union_all, update
+from sqlalchemy import bindparam, delete, event, func, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -41,6 +42,12 @@ RETENTION = timedelta(hours=1)
 RECENT = Statement(
     select(col(Revocation.grant_id)).where(
         col(Revocation.revoked_at) > func.now() - bindparam("within", type_=INTERVAL())
+    )
+)
+ENDED = Statement(
+    select(col(Revocation.grant_id)).where(
+        col(Revocation.grant_id) == bindparam("grant_id"),
+        col(Revocation.revoked_at) > func.now() - bindparam("within", type_=INTERVAL()),
     )
 )
 PURGE = Statement(
@@ -75,7 +82,7 @@ class Revocations:
             if age >= TRUSTED_FOR:
                 # Shielded: others wait for the same, whoever goes away.
                 await asyncio.shield(self._reading)
-        if who.grant_id in self._ended:
+        if who.grant_id in self._ended and (who.kind != "identity" or await self._is_out(who.grant_id)):
             raise TokenRevoked
 
     async def confirm(self, session: AsyncSession, grant_id: UUID) -> None:
@@ -93,8 +100,11 @@ class Revocations:
         await session.exec(ended.on_conflict_do_update(index_elements=["grant_id"], set_={"revoked_at": func.now()}))
         event.listen(session.sync_session, "after_commit", lambda _: self._add(grant_ids), once=True)
 
-    async def end_all_of(self, session: AsyncSession, user_id: UUID, *, but: UUID | None = None) -> None:
-        """End every grant of a user with the transaction, `but` one, and whatever was made with one to outlast it."""
+    async def end_all_of(self, session: AsyncSession, user_id: UUID, *, but: UUID | None = None) -> Mapping[str, int]:
+        """End every grant of a user with the transaction, `but` one, and whatever was made with one to outlast it.
+
+        Gives how many sessions, tokens and feeds that are.
+        """
         live = (
             col(Session.user_id) == user_id,
             col(Session.revoked_at).is_(None),
@@ -106,10 +116,26 @@ class Revocations:
         # Removed, for what has only ended is forgotten after a while.
         mine = col(AccessToken.user_id) == user_id
         tokens = delete(AccessToken).where(mine).returning(col(AccessToken.id)).cte("tokens")
-        feeds = delete(Feed).where(col(Feed.user_id) == user_id).cte("feeds")
+        feeds = delete(Feed).where(col(Feed.user_id) == user_id).returning(col(Feed.id)).cte("feeds")
+        identities = select(col(Identity.id)).where(col(Identity.user_id) == user_id).cte("identities")
+        parts = (sessions, tokens, feeds, identities)
+        ended = union_all(*(select(literal(part.name).label("kind"), part.c.id) for part in parts)).subquery()
+        rows = (await session.exec(sqlmodel.select(ended.c.kind, ended.c.id))).all()
+        await self.end(session, [grant_id for kind, grant_id in rows if kind != "feeds"])
+        counts = Counter(kind for kind, _ in rows)
+        return {kind: counts[kind] for kind in ("sessions", "tokens", "feeds")}
+
+    async def let_in_again(self, session: AsyncSession, user_id: UUID) -> None:
+        """Let what others say of a user be good again with the transaction: their identities stay what they are."""
         identities = select(col(Identity.id)).where(col(Identity.user_id) == user_id)
-        ended = union_all(select(sessions.c.id), select(tokens.c.id), identities).subquery()
-        await self.end(session, (await session.exec(sqlmodel.select(ended.c.id).add_cte(feeds))).all())
+        await session.exec(delete(Revocation).where(col(Revocation.grant_id).in_(identities)))
+
+    async def _is_out(self, identity_id: UUID) -> bool:
+        """Asked of the database, where an identity is none that has ended once its user is let in again."""
+        if await self._lane.fetch(ENDED, {"grant_id": identity_id, "within": RETENTION}):
+            return True
+        self._ended.pop(identity_id, None)
+        return False
 
     def _add(self, grant_ids: Collection[UUID]) -> None:
         self._ended.update(dict.fromkeys(grant_ids, monotonic()))

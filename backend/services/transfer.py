@@ -11,11 +11,13 @@ from uuid import UUID
 
 import structlog
 
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.auth.principal import Caller
+from backend.database.fast_lane import FastLane, Lane, Row, Statement
 from backend.database.session import Database
 from backend.domain.errors import Fault, InvalidInput, TooManyRequests
 from backend.formats import FORMATS, Writer
 from backend.formats.items import Broken, Kind
+from backend.services import audit
 from backend.services import transfer_statements as sql
 from backend.services.transfer_import import Import
 from backend.services.turns import Turns
@@ -31,6 +33,9 @@ PLACES = 5_000
 _LAST = UUID("ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
+_OPERATOR = Caller()
+
+
 class TransferInProgress(TooManyRequests):
     code = "transfer_in_progress"
     title = "Another import or export of yours is not finished; wait for it, or break it off"
@@ -44,12 +49,18 @@ class Transfers:
         self._turns = Turns(TransferInProgress)
 
     @asynccontextmanager
-    async def export(self, owner: UUID, name: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The owner's tasks in a format, in pieces, until the block ends. Raises `TransferInProgress`."""
+    async def export(
+        self, owner: UUID, name: str, caller: Caller, grant_id: UUID
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The owner's tasks in a format, in pieces, until the block ends.
+
+        Raises `TransferInProgress`, or `TokenInvalid` when the account has gone.
+        """
         writer = FORMATS[name].writer
         if writer is None:
             raise ValueError(f"Nothing is written as {name}")
         with self._turns.take(owner) as turn:
+            await audit.write(self._lane, "tasks.exported", owner, caller, grant_id, format=name)
             log.info("tasks.exported", user_id=str(owner), format=name)
             async with aclosing(_pieces(self._lane, owner, writer(), ended=turn.close)) as pieces:
                 yield pieces
@@ -62,14 +73,26 @@ class Transfers:
         progress: Callable[[int], object] = lambda _: None,
         *,
         dry_run: bool,
+        caller: Caller = _OPERATOR,
+        grant_id: UUID | None = None,
     ) -> Mapping[str, Any]:
         """What became of a file. Raises `TransferInProgress`, or `InvalidInput` when none of it can be read."""
+
+        async def record(lane: Lane, created: Mapping[str, int], *, finished: bool) -> None:
+            details = {"format": name, "finished": finished, "created": created}
+            await audit.write(lane, "tasks.imported", owner, caller, grant_id, **details)
+
         with self._turns.take(owner):
-            work = Import(self._lane, owner, FORMATS[name], dry_run=dry_run)
+            work = Import(self._lane, owner, FORMATS[name], record, dry_run=dry_run)
             try:
                 report = await work.run(file, progress)
             except Broken as broken:
                 raise InvalidInput([Fault("file", broken.code, str(broken))]) from broken
+            except BaseException:
+                # What was written until then stays.
+                if work.created:
+                    await record(self._lane, work.created, finished=False)
+                raise
         outcomes = report.outcomes()
         if not dry_run:
             tasks = outcomes["tasks"]

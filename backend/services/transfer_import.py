@@ -2,12 +2,13 @@
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from itertools import batched
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,13 @@ type Reference = tuple[Kind, str]
 type Outcome = Values | Fault | None
 """What is to be stored of an item, or why it is left out; nothing if it is there."""
 
+
+class Record(Protocol):
+    """Tells the audit log, in a transaction, of what kind how many were created."""
+
+    async def __call__(self, lane: Lane, created: Mapping[str, int], *, finished: bool) -> None: ...
+
+
 _CANONICAL = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _encode = msgspec.json.Encoder().encode
 
@@ -42,16 +50,19 @@ _encode = msgspec.json.Encoder().encode
 class Import:
     """Takes one file in for one owner. A dry run goes the same way, and keeps in mind what it would have written."""
 
-    def __init__(self, lane: FastLane, owner: UUID, form: Format, *, dry_run: bool) -> None:
+    def __init__(self, lane: FastLane, owner: UUID, form: Format, record: Record, *, dry_run: bool) -> None:
         self._lane = lane
         self._owner = owner
         self._form = form
+        self._record = record
         self._dry_run = dry_run
         self._lines: dict[Kind, Line] = defaultdict(Line)
         # What the file's own ids stand for here; nothing where that was left out.
         self._ids: dict[Reference, UUID | None] = {}
         self._imagined = There()
         self.report = Report()
+        # Of what kind how many have been written by now.
+        self.created: Counter[str] = Counter()
 
     async def run(self, file: BinaryIO, progress: Callable[[int], object] = lambda _: None) -> Report:
         """Take the file in, telling how many items have been. Raises `Broken` when none of it can be read."""
@@ -60,6 +71,25 @@ class Import:
             # The account went away while its token was still good.
             raise TokenInvalid
         batches = Batches(self._form.read(file, datetime.now(ZoneInfo(zone["time_zone"]))))
+        held: tuple[Kind, Sequence[Item]] | None = None
+        async with aclosing(self._ready(batches, progress)) as parts:
+            async for part in parts:
+                if held:
+                    await self._write(*held)
+                held = part
+        if (broken := batches.broken) is not None:
+            self.report.finished = False
+        # The last is told of in the audit log, with all before it.
+        if held:
+            await self._write(*held, last=True)
+        if broken is not None:
+            self.report.row(broken.row, None, "skipped", Fault("", broken.code, str(broken)))
+        return self.report
+
+    async def _ready(
+        self, batches: Batches, progress: Callable[[int], object]
+    ) -> AsyncGenerator[tuple[Kind, Sequence[Item]]]:
+        """What of the file is to be written at once, one after another."""
         while not batches.ended:
             # Reading a file is work: others have their turn meanwhile.
             ready = await asyncio.to_thread(self._read, batches)
@@ -69,15 +99,11 @@ class Import:
                 raise batches.broken
             for kind in sql.TABLES:
                 for items in cut(ready[kind]):
-                    await self._write(kind, items)
+                    yield kind, items
             progress(batches.taken)
         for kind in sql.TABLES:
             for items in await asyncio.to_thread(list, self._lines[kind].rest()):
-                await self._write(kind, items)
-        if (broken := batches.broken) is not None:
-            self.report.finished = False
-            self.report.row(broken.row, None, "skipped", Fault("", broken.code, str(broken)))
-        return self.report
+                yield kind, items
 
     def _read(self, batches: Batches) -> Mapping[Kind, list[Item]]:
         """What may be written now of the next batch, and of those before."""
@@ -106,7 +132,7 @@ class Import:
         parent, project = (name and _small(name) for name in (item.parent, item.project))
         return replace(item, source=_small(item.source), fields=fields, parent=parent, project=project)
 
-    async def _write(self, kind: Kind, items: Sequence[Item]) -> None:
+    async def _write(self, kind: Kind, items: Sequence[Item], *, last: bool = False) -> None:
         """One transaction, in which nobody else writes the owner's rows: what is read in it still holds at its end."""
         async with self._lane.transaction(LONG) as transaction:
             await lock(transaction, self._owner)
@@ -122,6 +148,11 @@ class Import:
             if rows and not self._dry_run:
                 given = _encode([{**row, "place": place} for place, row in enumerate(rows)]).decode()
                 await transaction.fetch(sql.INSERT[kind], {"owner": self._owner, "rows": given})
+            created = self.created + Counter({f"{kind}s": len(rows)}) + Counter({"labels": made})
+            if last and not self._dry_run:
+                await self._record(transaction, created, finished=self.report.finished)
+        if not self._dry_run:
+            self.created = created
         self.report.counts["label"]["created"] += made
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, Fault):

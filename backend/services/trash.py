@@ -30,10 +30,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import tuple_ as row_of
 
-from backend.database.fast_lane import FastLane, Row, Statement
+from backend.auth.principal import Caller, Principal
+from backend.database.fast_lane import FastLane, Lane, Row, Statement
 from backend.domain.errors import NotFound
 from backend.domain.pagination import Page, Position, encode_cursor, page_of
 from backend.models.base import metadata
+from backend.services import audit
 from backend.services.owned import LONG, OWNER, at_the_end, lock, next_revision
 
 log = structlog.get_logger()
@@ -73,19 +75,22 @@ class TrashService:
 
         What it stood in may be in the trash itself, or gone: then it stands in nothing. Raises `NotInTrash`.
         """
-        restored = await self._write(_RESTORE, root_id)
+        async with self._lane.transaction(LONG) as transaction:
+            restored = await self._write(transaction, _RESTORE, root_id)
         log.info("trash.restored", id=str(root_id), tasks=restored["tasks"], projects=restored["projects"])
         return restored
 
-    async def purge(self, root_id: UUID) -> None:
+    async def purge(self, root_id: UUID, who: Principal, caller: Caller) -> None:
         """Remove for good what was deleted with this task or project. Raises `NotInTrash`."""
-        purged = await self._write(_PURGE, root_id)
+        async with self._lane.transaction(LONG) as transaction:
+            purged = await self._write(transaction, _PURGE, root_id)
+            counts = {kind: purged[kind] for kind in ("tasks", "projects")}
+            await audit.write(transaction, "trash.purged", self._owner, caller, who.grant_id, **counts)
         log.info("trash.purged", id=str(root_id), tasks=purged["tasks"], projects=purged["projects"])
 
-    async def _write(self, statement: Statement, root_id: UUID) -> Row:
-        async with self._lane.transaction(LONG) as transaction:
-            await lock(transaction, self._owner)
-            written = await transaction.fetch_one(statement, {"owner": self._owner, "id": root_id})
+    async def _write(self, transaction: Lane, statement: Statement, root_id: UUID) -> Row:
+        await lock(transaction, self._owner)
+        written = await transaction.fetch_one(statement, {"owner": self._owner, "id": root_id})
         if written is None or not written["tasks"] + written["projects"]:
             raise NotInTrash
         return written

@@ -18,7 +18,7 @@ from tests.factories.clients import PASSWORD, Client, TokenClient, client_for, s
 from tests.factories.databases import execute
 from tests.integration.test_api.answers import LOGIN, ME, TASKS, TOKEN, answered, headers_of, lockouts, problem, sql
 from tests.integration.test_api.guesses import wait_longer
-from tests.integration.test_database.stage import eventually
+from tests.integration.test_database.stage import eventually, same_person
 
 EXPORT = f"{ME}/export"
 SLOW = """
@@ -151,6 +151,39 @@ async def test_one_exports_once_at_a_time_and_again_when_the_reader_has_gone(
     answered(await owner.get(EXPORT))
 
 
+async def test_whoever_has_gone_is_told_so_by_a_process_that_has_not_heard_of_it(
+    owner: Client, database_url: str, tmp_path: Path
+) -> None:
+    task = answered(await owner.post(TASKS, json={"title": "Water the plants"}), 201)
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, same_person(other, owner) as there:
+        answered(await there.get(ME))
+        assert (await owner.request("DELETE", ME, json={"password": PASSWORD})).status_code == 204
+
+        replies = {
+            "export": await there.get(EXPORT),
+            "tasks": await there.get(f"{TASKS}/export?format=csv"),
+            "import": await there.post(f"{ME}/import?format=csv", files={"file": b"TYPE,CONTENT\ntask,Too late"}),
+            "feed": await there.post(f"{ME}/feeds", json={"name": "Phone"}),
+            "token": await there.post("/api/v1/auth/tokens", json={"name": "Backup", "scopes": ["tasks:read"]}),
+            "password": await there.post(
+                "/api/v1/auth/password/change", json={"current_password": PASSWORD, "new_password": "x" * 20}
+            ),
+            "task": await there.post(TASKS, json={"title": "Too late"}),
+            "profile": await there.patch(ME, json={"name": "Grace"}),
+            "leave": await there.request("DELETE", ME, json={"password": PASSWORD}),
+        }
+        gone = {
+            "purge": await there.delete(f"{ME}/trash/{task['id']}"),
+            "end": await there.delete(f"/api/v1/auth/sessions/{owner.session_id}"),
+            "delete": await there.delete(f"{ME}/feeds/{task['id']}"),
+        }
+
+    assert replies["export"].json()["code"] == "token_invalid"
+    # Two seconds after it last asked it hears of it.
+    assert {name for name, reply in replies.items() if reply.status_code != 401} == set()
+    assert {name for name, reply in gone.items() if reply.status_code not in (401, 404)} == set()
+
+
 async def test_asking_for_the_head_of_an_export_exports_nothing(owner: Client, anonymous: Client) -> None:
     heads = await asyncio.gather(*(owner.head(EXPORT) for _ in range(3)))
     told = answered(await owner.get(AUDIT))
@@ -225,6 +258,7 @@ async def test_whoever_is_locked_out_is_out_at_once(app: FastAPI, owner: Client,
     problem(await anonymous.post(LOGIN, json=credentials), 403, "account_disabled")
     told = await sql(app, "SELECT event, details FROM audit_log WHERE user_id = :id ORDER BY id", id=owner.user_id)
     assert [entry["event"] for entry in told] == ["user.disabled", "session.refused"]
+    assert told[0]["details"] == {"sessions": 1, "tokens": 0, "feeds": 0}
     assert told[-1]["details"] == {"code": "account_disabled"}
     problem(await anonymous.post(LOGIN, json=credentials | {"password": uuid4().hex}), 401, "invalid_credentials")
     password_form = {"grant_type": "password", "username": owner.email, "password": PASSWORD}

@@ -8,7 +8,7 @@ import pytest
 from tests.factories.applications import FRONTEND, running, settings_for
 from tests.factories.clients import Client, client_for
 from tests.factories.issuers import claims_of, signing_key, token_of_the_frontend
-from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, problem
+from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, lockouts, problem
 
 
 @pytest.fixture
@@ -76,3 +76,23 @@ async def test_where_no_key_set_can_be_read_the_token_is_not_to_blame(
 
     lines = [json.loads(line) for line in (tmp_path / "app.log").read_text().splitlines()]
     assert [line["cause"] for line in lines if line["event"] == "issuer.keys_unreadable"] == ["FileNotFoundError"]
+
+
+async def test_whoever_is_let_in_again_is_in_at_once_wherever_that_is(
+    elsewhere: Client, database_url: str, tmp_path: Path
+) -> None:
+    user_id = answered(await elsewhere.get(ME))["id"]
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, client_for(other) as there:
+        there.headers["Authorization"] = elsewhere.headers["Authorization"]
+        answered(await there.get(ME))
+        await lockouts(other).disable(user_id)
+        for client in (there, elsewhere):
+            # As when it had last asked long ago.
+            client.app.state.revocations._read_at = None
+            problem(await client.get(ME), 401, "token_revoked")
+
+        await lockouts(other).enable(user_id)
+
+        assert [answered(await client.get(ME))["id"] for client in (there, elsewhere)] == [user_id] * 2
+        await lockouts(other).disable(user_id)
+        problem(await there.get(ME), 401, "token_revoked")

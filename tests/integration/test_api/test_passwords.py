@@ -11,10 +11,11 @@ from backend.auth.one_time_tokens import hash_of
 from backend.models.mail import Mail
 from backend.models.one_time_tokens import OneTimeToken
 from backend.models.users import User
-from tests.factories.clients import PASSWORD, Client, client_for
+from tests.factories.clients import PASSWORD, Client, client_for, give_links
 from tests.factories.hashes import CountHashes
 from tests.factories.mailboxes import MailServer, token_in
 from tests.factories.queries import CountQueries
+from tests.integration.test_api.answers import lockouts
 
 AUTH = "/api/v1/auth"
 FORGOT, RESET, CHANGE = (f"{AUTH}/password/{what}" for what in ("forgot", "reset", "change"))
@@ -59,7 +60,9 @@ async def test_a_forgotten_password_is_reset_by_a_link(owner: Client, anonymous:
     reply = await anonymous.post(f"{AUTH}/login", json={"email": owner.email, "password": NEW})
     assert reply.json()["user"]["email_verified_at"] is not None, "the link has shown whose the address is"
     owner.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
-    assert set(await events_of(owner)) >= {"password.reset_requested", "password.reset"}
+    entries = {entry["event"]: entry["details"] for entry in (await owner.get(f"{ME}/audit")).json()}
+    assert entries["password.reset"] == {"sessions": 1, "tokens": 0, "feeds": 0}
+    assert entries["password.reset_requested"] == {}
     [*_, told] = await mailboxes.wait_for(owner.email, 2)
     assert told["Subject"] == "Your password was changed"
 
@@ -82,6 +85,26 @@ async def test_a_link_is_good_for_its_purpose_alone(owner: Client, anonymous: Cl
         reply = await anonymous.post(f"{AUTH}/email/verify", json={"token": token})
         assert (reply.status_code, reply.json()["code"]) == (400, "link_invalid")
 
+    assert await signing_in(anonymous, owner.email, PASSWORD) == 200
+
+
+async def test_whoever_is_locked_out_is_not_let_in_by_a_link(app: FastAPI, owner: Client, anonymous: Client) -> None:
+    links = [{"token": owner.verify_token}, {"token": owner.change_token}]
+    attempts = [
+        (RESET, {"token": owner.reset_token, "password": NEW}),
+        *((f"{AUTH}/email/verify", link) for link in links),
+    ]
+    await lockouts(app).disable(owner.email)
+    async with app.state.database.begin() as session:
+        # As if they had been on their way at that moment.
+        assert (await session.exec(select(OneTimeToken).where(col(OneTimeToken.user_id) == owner.user_id))).all() == []
+        give_links(owner, session)
+    attempts += [(RESET, {"token": owner.reset_token, "password": NEW})]
+
+    replies = [await anonymous.post(path, json=body) for path, body in attempts]
+
+    assert [reply.json()["code"] for reply in replies] == ["link_invalid"] * 4
+    await lockouts(app).enable(owner.email)
     assert await signing_in(anonymous, owner.email, PASSWORD) == 200
 
 
@@ -220,12 +243,15 @@ async def test_a_changed_password_ends_the_other_sessions(
         assert (await elsewhere.get(f"{ME}/tasks")).status_code == 401, "personal tokens go too"
     assert (await anonymous.get(feed)).status_code == 404, "and so do feeds, which may have got to anybody"
     assert (await owner.get(ME)).status_code == 200, "the session that asked goes on"
-    assert (await events_of(owner))[0] == "password.changed"
+    newest = (await owner.get(f"{ME}/audit", params={"limit": 1})).json()[0]
+    assert (newest["event"], newest["details"]) == ("password.changed", {"sessions": 1, "tokens": 1, "feeds": 1})
     assert (await signing_in(anonymous, owner.email, PASSWORD), await signing_in(anonymous, owner.email, NEW)) == (
         401,
         200,
     )
-    assert (await mailboxes.wait_for(owner.email))[0]["Subject"] == "Your password was changed"
+    [letter] = await mailboxes.wait_for(owner.email)
+    assert letter["Subject"] == "Your password was changed"
+    assert "personal access tokens and calendar feeds have ended" in " ".join(letter.get_content().split())
 
 
 async def test_a_change_asks_for_the_current_password(owner: Client, anonymous: Client) -> None:

@@ -16,6 +16,8 @@ from tests.integration.test_database.stage import LANES, LIMIT, ME, TASKS, Stage
 REGISTER = "/api/v1/auth/register"
 TOKEN = "/api/v1/auth/token"
 
+CSV = {"format": "csv"}
+
 type Request = Callable[[Client], Awaitable[httpx.Response]]
 
 WRITES: Mapping[str, tuple[str, Request]] = {
@@ -34,6 +36,10 @@ WRITES: Mapping[str, tuple[str, Request]] = {
     ),
     "log out": ("sessions", lambda client: client.post("/api/v1/auth/logout")),
     "create": ("tasks", lambda client: client.post(TASKS, json={"title": "Water the plants"})),
+    "import": (
+        "tasks",
+        lambda client: client.post(f"{ME}/import", files={"file": b"TYPE,CONTENT\ntask,Water the plants"}, params=CSV),
+    ),
 }
 """For each kind of write: the table in which its commit will fail, and the request."""
 
@@ -41,7 +47,8 @@ EVERYTHING = """
     SELECT (SELECT json_agg(u ORDER BY id) FROM users u)::text,
            (SELECT json_agg(r ORDER BY user_id) FROM revisions r)::text,
            (SELECT json_agg(s ORDER BY user_id, id) FROM sessions s)::text,
-           (SELECT json_agg(t ORDER BY user_id, id) FROM tasks t)::text
+           (SELECT json_agg(t ORDER BY user_id, id) FROM tasks t)::text,
+           (SELECT json_agg(a ORDER BY user_id, id) FROM audit_log a)::text
 """
 
 

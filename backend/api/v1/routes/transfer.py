@@ -1,7 +1,7 @@
 """Exports and imports: tasks as files."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, NamedTuple
 
 from fastapi import APIRouter, Depends, Query
 from starlette.datastructures import UploadFile
@@ -9,10 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import Owner
+from backend.api.dependencies import CallerDep, Identity, Owner
 from backend.api.openapi import problems
-from backend.api.responses import plain
+from backend.api.responses import nothing, plain
 from backend.api.scopes import scoped
+from backend.auth.principal import Caller, Principal
 from backend.domain.errors import Fault, InvalidInput
 from backend.formats import FORMATS
 from backend.schemas.transfer import ExportQuery, ImportQuery, ImportReport
@@ -38,13 +39,28 @@ async def _service(request: Request) -> Transfers:
     return service
 
 
+class _By(NamedTuple):
+    """Who asks, and from where: for the audit log."""
+
+    who: Principal
+    caller: Caller
+
+
+async def _by(who: Identity, caller: CallerDep) -> _By:
+    return _By(who, caller)
+
+
 Service = Annotated[Transfers, Depends(_service)]
+By = Annotated[_By, Depends(_by)]
 
 
 async def _export(
-    transfers: Service, owner: Owner, query: Annotated[ExportQuery, Query()]
+    request: Request, transfers: Service, owner: Owner, by: By, query: Annotated[ExportQuery, Query()]
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    async with transfers.export(owner, query.format) as pieces:
+    if request.scope["state"].get("head"):
+        yield nothing()
+        return
+    async with transfers.export(owner, query.format, by.caller, by.who.grant_id) as pieces:
         yield pieces
 
 
@@ -93,7 +109,10 @@ async def export_tasks(pieces: Pieces, query: Annotated[ExportQuery, Query()]) -
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _MULTIPART}}}},
 )
 async def import_tasks(
-    transfers: Service, owner: Owner, file: Uploaded, query: Annotated[ImportQuery, Query()]
+    transfers: Service, owner: Owner, by: By, file: Uploaded, query: Annotated[ImportQuery, Query()]
 ) -> Response:
     """Take a file of tasks in, or tell what would become of it. The same file again adds nothing."""
-    return plain(await transfers.take_in(owner, query.format, file, dry_run=query.dry_run))
+    report = await transfers.take_in(
+        owner, query.format, file, dry_run=query.dry_run, caller=by.caller, grant_id=by.who.grant_id
+    )
+    return plain(report)

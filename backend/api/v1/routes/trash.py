@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backend.api.dependencies import PathId, owned
+from backend.api.dependencies import CallerDep, Identity, PathId, owned
 from backend.api.openapi import problems
 from backend.api.responses import many, plain
 from backend.api.scopes import scoped
@@ -36,7 +36,7 @@ async def restore(trash: Trash, trashed_id: PathId) -> Response:
 
 
 @router.delete("/{trashed_id}", status_code=204, responses=problems(400, 401, 403, NotInTrash))
-async def purge(trash: Trash, trashed_id: PathId) -> Response:
+async def purge(trash: Trash, who: Identity, caller: CallerDep, trashed_id: PathId) -> Response:
     """Remove for good what was deleted at once."""
-    await trash.purge(trashed_id)
+    await trash.purge(trashed_id, who, caller)
     return Response(status_code=204)

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from backend.api.dependencies import CallerDep, Identity, IfMatch, IfNoneMatch, SessionDep
 from backend.api.openapi import problems
-from backend.api.responses import one, one_unless_known
+from backend.api.responses import nothing, one, one_unless_known
 from backend.api.scopes import scoped, sessions_only
 from backend.domain.errors import TooManyAttempts
 from backend.schemas.users import AccountDeletion, Export, UserChanges, UserRead
@@ -48,14 +48,10 @@ async def _export(
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     if request.scope["state"].get("head"):
         # Nothing of it would be sent: none is made, told of in the audit log, or in the way of the next.
-        yield _nothing()
+        yield nothing()
         return
     async with accounts.export(who, caller) as pieces:
         yield pieces
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    yield b""
 
 
 # It is over when the answer has been sent, or its reader has gone: not when the route returns.
