@@ -14,6 +14,9 @@ _OF_THE_SAME_KIND = ("into", "after", "before", "parent_id")
 ITEM = "[]"
 """In the way to a place: any item of an array."""
 
+_OF_A_FORM = {"query", "email"}
+"""Texts that would no longer be good with a mark in them."""
+
 _BODY_KEYS = {"application/json": "json", "application/x-www-form-urlencoded": "data"}
 
 type Request = dict[str, Any]
@@ -70,7 +73,7 @@ def places_that_sound_like_ids(operation: Operation) -> set[Way]:
 
 def with_mark(operation: Operation, request: Request, mark: str) -> Request:
     """The request with a mark in every text that can be read back, like titles and names."""
-    read = {way[-1] for way, _ in _answers(operation) if way}
+    read = {way[-1] for way, _ in _answers(operation) if way} - _OF_A_FORM
     body = request.get("json")
     if not isinstance(body, dict):
         return request
