@@ -91,7 +91,13 @@ async def test_a_dry_run_tells_row_by_row_and_writes_nothing(owner: Client) -> N
     assert {**wet, "dry_run": True} == dry
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"format":"x","version":1}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[]", b"\xff", b'{"format":"x","version":1}', b"[" * 100_000),
+        b'{"format":"donewell","version":1,"tasks":[{"title":"a \xed\xa0\x80 surrogate"}]}',
+    ],
+)
 async def test_what_is_no_file_of_the_format_is_refused(owner: Client, content: bytes) -> None:
     reply = await owner.post(IMPORT, files={"file": ("tasks", content)})
 
