@@ -27,7 +27,7 @@ from backend.middleware.cors import Cors
 from backend.middleware.headers import AnswerHeaders
 from backend.middleware.hosts import TrustedHosts
 from backend.middleware.proxies import TrustedProxies
-from backend.middleware.rate_limit import RateLimits
+from backend.middleware.rate_limit import Buckets, RateLimits
 from backend.middleware.request_context import RequestContext
 from backend.services.access_tokens import AccessTokenService
 from backend.services.accounts import AccountService
@@ -126,14 +126,17 @@ def _add_layers(
     """Each is around those before it: a request meets the last one first."""
     app.add_middleware(CheckedBodies)
     app.add_middleware(FastPath, application=app)
-    if (rate := Rate.parse(settings.rate_limit)) is not None:
-        app.add_middleware(RateLimits, rate=rate)
+    rate = Rate.parse(settings.rate_limit)
+    buckets = Buckets(rate) if rate is not None else None
+    if buckets is not None:
+        app.add_middleware(RateLimits, buckets=buckets)
     app.add_middleware(AuthMiddleware, tokens=tokens, personal=personal, issuers=issuers if settings.issuers else None)
     app.add_middleware(
         RequestContext,
         headers=headers,
         hosts=TrustedHosts(settings.trusted_hosts) if settings.trusted_hosts else None,
         cors=Cors(settings.cors_origins) if settings.cors_origins else None,
+        buckets=buckets,
     )
     if settings.trusted_proxies:
         app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)

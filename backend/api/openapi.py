@@ -267,8 +267,8 @@ def _complete_responses(operation: Document, schemas: Document) -> None:
         names = ["X-Request-ID", *_header_names(status, response, schemas, creates=creates)]
         if status == "200" and "304" in responses and "ETag" not in names:
             names.append("ETag")
-        # What is too large is refused before anybody counts, and a fault of ours is answered for by who does not.
-        if counted and status not in ("413", "500"):
+        # A fault of ours is answered for by who does not count.
+        if counted and status != "500":
             names += ["RateLimit", "RateLimit-Policy"]
         elif not counted and "x-name" in response:
             response["x-name"] += "Uncounted"

@@ -25,6 +25,7 @@ class Buckets:
     """The generic cell rate algorithm: what was taken comes back evenly, so nobody waits for a window to end."""
 
     def __init__(self, rate: Rate) -> None:
+        self.rate = rate
         self.period = float(rate.seconds)
         self.interval = rate.seconds / rate.requests
         # A thousand intervals, added up, are not exactly the period.
@@ -56,11 +57,11 @@ class Buckets:
 class RateLimits:
     """Refuses what is too much with 429; each answer tells what is left (draft-ietf-httpapi-ratelimit-headers-10)."""
 
-    def __init__(self, app: ASGIApp, rate: Rate) -> None:
+    def __init__(self, app: ASGIApp, buckets: Buckets) -> None:
         self._app = app
-        self._buckets = Buckets(rate)
+        self._buckets = buckets
         self._kinds = {
-            kind: ((b"ratelimit-policy", b'"%b";q=%d;w=%d' % (kind, *rate)), b'"%b";r=%%d;t=%%d' % kind)
+            kind: ((b"ratelimit-policy", b'"%b";q=%d;w=%d' % (kind, *buckets.rate)), b'"%b";r=%%d;t=%%d' % kind)
             for kind in (b"user", b"address")
         }
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from backend.middleware.request_context import LARGEST_BODY, LARGEST_UPLOAD
+from backend.middleware.refusals import LARGEST_BODY, LARGEST_UPLOAD
 from backend.services import access_tokens, feeds
 from tests.factories.applications import running, settings_for
 from tests.factories.clients import PASSWORD, Client, client_for

@@ -197,7 +197,7 @@ async def test_the_own_id_is_as_good_as_me(owner: Client, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "user_id",
-    ["nobody", "ME", "me%20", "%20me", "me%00", "%ff", "0", "-1", "*", "null", "%2E%2E", "{hex}", "{braced}", "{urn}"],
+    ["nobody", "ME", "me%20", "%20me", "me%00", "0", "-1", "*", "null", "%2E%2E", "{hex}", "{braced}", "{urn}"],
 )
 async def test_a_path_that_is_not_ones_own_is_forbidden(owner: Client, path: str, user_id: str) -> None:
     own = owner.user_id

@@ -2,13 +2,17 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.factories.clients import PASSWORD, Client
-from tests.integration.test_api.answers import JSON, LOGIN, REGISTER, TASKS, TOKEN, faults, problem
+from tests.integration.test_api.answers import JSON, LOGIN, REGISTER, TASKS, TOKEN, answered, faults, problem
+from tests.integration.test_api.contract import address
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-# NUL, a surrogate, half of one, a byte that begins nothing, an overlong NUL, a character that is none.
-ODD = ["%00", "%ED%A0%80", "%ED%B0", "%FF", "%C0%80", "%EF%BF%BF", "%F4%90%80%80"]
+# NUL, a character that is none.
+ODD = ["%00", "%EF%BF%BF"]
+# A surrogate, half of one, a byte that begins nothing, an overlong NUL, what is beyond Unicode.
+NO_TEXT = ["%ED%A0%80", "%ed%b0", "%FF", "%C0%80", "%F4%90%80%80"]
 
 
 def url(path: str) -> httpx.URL:
@@ -32,7 +36,23 @@ async def test_in_a_query_it_is_a_wrong_value_or_an_unknown_name(owner: Client, 
     assert faults(await owner.get(url(f"{TASKS}?{name}{odd}=1")))
 
 
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("odd", NO_TEXT)
+async def test_what_is_no_text_is_not_read_as_another_one(owner: Client, anonymous: Client, odd: str) -> None:
+    for path in (f"/api/v1/users/{odd}/tasks", f"/{odd}", f"/docs/assets/{odd}", f"{TASKS}/{odd}", f"/feeds/{odd}.ics"):
+        for client in (owner, anonymous):
+            assert faults(await client.get(url(path)), "invalid_input") == ["path"]
+    for query in (f"q={odd}", f"limit={odd}", f"{odd}=1", f"q=%C3%BC{odd}", f"q=%{odd}"):
+        assert faults(await owner.get(url(f"{TASKS}?{query}")), "invalid_input") == ["query"]
+    assert answered(await owner.get(url(f"{TASKS}?q=%C3%BC%F0%9F%8C%B1%"))) == []
+
+
+async def test_a_path_that_ends_with_a_line_feed_is_another_one(app: FastAPI, owner: Client) -> None:
+    for template, item in app.openapi()["paths"].items():
+        method = next(iter(item)).upper()
+        problem(await owner.request(method, url(f"{address(template)}%0a")), 404, "not_found")
+
+
+@pytest.mark.parametrize("odd", ODD + NO_TEXT)
 @pytest.mark.parametrize("kind", ["username", "password", "refresh_token", "grant_type", "client_id", ""])
 async def test_in_a_form_it_signs_nobody_in(owner: Client, anonymous: Client, kind: str, odd: str) -> None:
     fields = {"grant_type": "password", "username": owner.email, "password": PASSWORD, "refresh_token": "x"}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,16 +15,16 @@ from tests.factories.clients import Client, client_for, sign_up
 from tests.factories.issuers import token_of_the_frontend
 from tests.integration.test_api.answers import ME, TASKS, answered, problem
 
-type Limited = Callable[[str], AbstractAsyncContextManager[FastAPI]]
+type Limited = Callable[..., AbstractAsyncContextManager[FastAPI]]
 
 
 @pytest.fixture
 def limited(database_url: str, tmp_path: Path) -> Limited:
-    """Starts an application with another RATE_LIMIT."""
+    """Starts an application with another RATE_LIMIT, and perhaps other settings."""
 
     @asynccontextmanager
-    async def start(rate: str) -> AsyncIterator[FastAPI]:
-        async with running(settings_for(database_url, rate_limit=rate), tmp_path / "log") as app:
+    async def start(rate: str, **others: Any) -> AsyncIterator[FastAPI]:
+        async with running(settings_for(database_url, rate_limit=rate, **others), tmp_path / "log") as app:
             yield app
 
     return start
@@ -123,6 +124,29 @@ async def test_a_made_up_token_does_not_begin_a_new_count(limited: Limited) -> N
 async def test_what_nobody_answers_for_is_counted_too(limited: Limited) -> None:
     async with limited("2/minute") as app, client_for(app) as client:
         assert [(await client.get("/nowhere")).status_code for _ in range(3)] == [404, 404, 429]
+
+
+async def test_what_is_refused_at_the_door_is_counted_too_and_a_browser_that_asks_beforehand_is_not(
+    limited: Limited,
+) -> None:
+    page = "https://app.example.com"
+    async with limited("5/minute", trusted_hosts="testserver", cors_origins=page) as app, client_for(app) as client:
+        elsewhere = httpx.Request("GET", f"http://testserver{TASKS}", headers={"Host": "evil.example"})
+        refused = [
+            await client.send(elsewhere),
+            await client.post(TASKS, content=b" " * (1024 * 1024 + 1)),
+            await client.get(TASKS, headers=[(f"x-{number}", "") for number in range(100)]),
+            await client.get(httpx.URL(f"http://testserver{TASKS}?q=%ff")),
+            await client.get(httpx.URL(f"http://testserver{TASKS}%0a")),
+        ]
+        asked = await client.options(TASKS, headers={"Origin": page, "Access-Control-Request-Method": "GET"})
+
+        assert [reply.status_code for reply in refused] == [400, 413, 431, 400, 404]
+        assert [left(reply)[1].split(";")[:2] for reply in refused] == [
+            ['"address"', f"r={n}"] for n in range(4, -1, -1)
+        ]
+        problem(await client.send(elsewhere), 429, "rate_limited")
+        assert (asked.status_code, "ratelimit" in asked.headers) == (204, False)
 
 
 async def test_health_is_never_refused_and_says_nothing_of_limits(limited: Limited) -> None:

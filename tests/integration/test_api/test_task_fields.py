@@ -170,7 +170,7 @@ async def test_an_id_is_one_whatever_its_case(owner: Client) -> None:
     assert (await owner.get(f"{TASKS}/{task_id.upper()}")).content == created.content
 
 
-@pytest.mark.parametrize("task_id", ["7", "me", "01a2031a4bff74e394206887b1f97bce", "%00", "%ff", "x" * 2_000])
+@pytest.mark.parametrize("task_id", ["7", "me", "01a2031a4bff74e394206887b1f97bce", "%00", "x" * 2_000])
 async def test_a_path_with_no_id_in_it_names_the_id(owner: Client, task_id: str) -> None:
     for method in ("GET", "PATCH", "PUT", "DELETE"):
         reply = await owner.request(method, f"{TASKS}/{task_id}", json={} if method[0] == "P" else None)

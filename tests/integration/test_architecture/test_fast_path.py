@@ -120,7 +120,7 @@ QUERIES = [
         "completed=True",
         "nope=1",
         "=",
-        "%00=%ff",
+        "%00=%EF%BF%BF",
     ),
 ]
 

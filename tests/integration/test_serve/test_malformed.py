@@ -163,7 +163,8 @@ def test_what_could_be_read_in_two_ways_is_refused(donewell: Donewell, sent: byt
         (b"GET /docs/assets/..%2f..%2f..%2f..%2fetc%2fpasswd HTTP/1.1\r\n", 404),
         (b"GET /docs/assets/../../../../etc/passwd HTTP/1.1\r\n", 404),
         (b"GET /docs/assets/%00 HTTP/1.1\r\n", 404),
-        (b"GET /docs/assets/%ED%A0%80 HTTP/1.1\r\n", 404),
+        (b"GET /docs/assets/%ED%A0%80 HTTP/1.1\r\n", 400),
+        (b"GET /health/live%0A HTTP/1.1\r\n", 404),
     ],
 )
 def test_what_is_odd_and_clear_is_answered(donewell: Donewell, sent: bytes, status: int) -> None:
