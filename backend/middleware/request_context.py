@@ -3,6 +3,7 @@ what nobody expected.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,14 @@ from backend.middleware.cors import Cors
 from backend.middleware.headers import AnswerHeaders, Header
 from backend.middleware.hosts import TrustedHosts
 from backend.middleware.rate_limit import Buckets
-from backend.middleware.refusals import Refusals, largest_body
+from backend.middleware.refusals import LARGEST_BODY, Refusals, largest_body
 from backend.utils.logging import REQUEST_ID
 
 log = structlog.get_logger()
 
+LEAST_RATE = 35_000
+"""Bytes a second, on average, for which a file may take longer than other bodies: 16 minutes at most. The largest of
+the others, in their time, has to come as fast."""
 # Taken over from the caller so that logs can be joined; anything else might forge lines in them.
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -60,7 +64,7 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         added = self._added_headers(request_id, headers)
         started = time.perf_counter()
-        receive = _bounded(receive, scope) if _has_body(headers) else receive
+        receive = _bounded(receive, scope, started) if _has_body(headers) else receive
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -111,10 +115,11 @@ def _has_body(headers: Mapping[bytes, bytes]) -> bool:
     return b"content-length" in headers or b"transfer-encoding" in headers
 
 
-def _bounded(receive: Receive, scope: Scope) -> Receive:
+def _bounded(receive: Receive, scope: Scope, started: float) -> Receive:
     """Counts what arrives of a body, and stops reading where it becomes too much, or the server says it is too late."""
     read = 0
     largest, state = largest_body(scope), scope["state"]
+    least_rate = LEAST_RATE if largest > LARGEST_BODY else math.inf
 
     async def receive_bounded() -> Message:
         nonlocal read
@@ -123,7 +128,7 @@ def _bounded(receive: Receive, scope: Scope) -> Receive:
         read += len(message.get("body", b""))
         if read > largest:
             raise HTTPException(413)
-        if "late" in state and message.get("more_body", False):
+        if "late" in state and message.get("more_body", False) and read < least_rate * (time.perf_counter() - started):
             raise HTTPException(408, headers={"Connection": "close"})
         return message
 

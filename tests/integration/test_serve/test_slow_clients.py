@@ -135,6 +135,48 @@ async def test_a_body_that_does_not_end_is_answered_408_that_a_page_can_read(con
     await dripping
 
 
+async def test_a_file_may_take_its_time_as_long_as_it_comes_and_no_other_body_may(
+    connect: Connect, server: uvicorn.Server
+) -> None:
+    app: Any = server.config.loaded_app
+    async with client_for(app) as client:
+        await sign_up(app, client)
+    begin = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n{"format": "donewell", "version": 1'
+    )
+    size = len(begin) + 250_000 + len(b"}\r\n--b--\r\n")
+    importing = f"POST /api/v1/users/me/import?format=json HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
+    importing += f"Content-Type: multipart/form-data; boundary=b\r\nAuthorization: Bearer {client.access_token}\r\n\r\n"
+
+    async def sent(head: bytes, pieces: list[int], end: bytes = b"") -> tuple[int, float]:
+        """The status, and after how many seconds it came, when pieces of so many bytes are sent, twenty a second."""
+        talk, begun = await connect(), asyncio.get_running_loop().time()
+        await talk.say(head)
+        answer = asyncio.create_task(talk.heard())
+        for piece in pieces:
+            if answer.done():
+                break
+            await talk.say(b" " * piece)
+            await asyncio.sleep(0.05)
+        await talk.say(end)
+        status, _, _ = await answer
+        return status, asyncio.get_running_loop().time() - begun
+
+    steady = [10_000] * 25
+    file, stalling, other = await asyncio.gather(
+        sent(importing.encode() + begin, steady, b"}\r\n--b--\r\n"),
+        sent(importing.encode() + begin, [32_000, *[10] * 60]),
+        sent(POST + b"Content-Length: 250000\r\n\r\n", steady),
+    )
+
+    assert file[0] == 200
+    assert file[1] > 1.2
+    assert stalling[0] == 408
+    assert stalling[1] > 0.9
+    assert other[0] == 408
+    assert other[1] < 1.2
+
+
 async def test_a_body_that_nobody_waits_for_does_not_go_on_for_ever(connect: Connect) -> None:
     talk = await connect()
     await talk.say(f"POST {TASKS} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode())
