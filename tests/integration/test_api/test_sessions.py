@@ -1,5 +1,7 @@
 """Where one is signed in, and ending it: from then on neither kind of token is good, in any process."""
 
+import re
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,18 @@ import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
+from backend.auth.one_time_tokens import hash_of
+from backend.auth.refresh_tokens import RefreshToken
 from backend.config.settings import LONGEST_TIMEOUT
 from backend.database.gate import GRACE
+from backend.models.base import metadata
 from backend.services import revocations
 from backend.services.accounts import LEAVING_LIMIT
 from tests.factories.applications import running, settings_for
+from tests.factories.canaries import CANARY
 from tests.factories.clients import PASSWORD, Client, client_for
-from tests.integration.test_api.answers import LOGIN, LOGOUT, ME, TOKEN, answered, problem, sql
+from tests.factories.mailboxes import MailServer, token_in
+from tests.integration.test_api.answers import LOGIN, LOGOUT, ME, REGISTER, TOKEN, answered, problem, sql
 
 SESSIONS = "/api/v1/auth/sessions"
 
@@ -178,3 +185,57 @@ def test_what_is_read_again_is_longer_than_any_transaction() -> None:
     longest = max(LEAVING_LIMIT, LONGEST_TIMEOUT)
 
     assert longest + 2 * GRACE + revocations.TRUSTED_FOR < revocations.OVERLAP
+
+
+async def found_in_the_database(app: FastAPI, *secrets: str | bytes) -> list[str]:
+    """The tables of whatever schema in which a column of whatever type has one of these: as it is, or in bytes."""
+    forms = [
+        form for secret in secrets for form in ({secret.hex()} if isinstance(secret, bytes) else ways_to_keep(secret))
+    ]
+    tables = await sql(app, "SELECT relid, format('%I.%I', schemaname, relname) AS name FROM pg_stat_user_tables")
+    assert {f"public.{name}" for name in metadata.tables} <= {table["name"] for table in tables}
+    looked = " UNION ALL ".join(
+        f"SELECT '{table['name']}' AS name FROM {table['name']} AS row WHERE row::text LIKE ANY (:forms)"
+        for table in tables
+    )
+    return [row["name"] for row in await sql(app, looked, forms=[f"%{form}%" for form in forms])]
+
+
+def ways_to_keep(secret: str) -> set[str]:
+    """A secret as text, its bytes as the database writes them, and those of what is random in it."""
+    random = re.match(r"(?:dw._)?([\w-]{40})", secret)
+    decoded = [urlsafe_b64decode(random[1]).hex()] if random else []
+    return {secret, secret.encode().hex(), *decoded}
+
+
+async def test_the_database_holds_no_token_and_no_password(
+    app: FastAPI, anonymous: Client, mailboxes: MailServer
+) -> None:
+    email, password = f"{CANARY}.{uuid7()}@example.com", f"{uuid7()} battery"
+    account = {"email": email, "name": "Eve", "password": password}
+
+    async def mailed(address: str, path: str, **body: str) -> str:
+        number = len(mailboxes.to(address))
+        assert (await anonymous.post(f"/api/v1/auth{path}", json=body)).status_code == 202
+        return token_in((await mailboxes.wait_for(address, number + 1))[-1])
+
+    first = answered(await anonymous.post(REGISTER, json=account), 201)
+    links = [token_in((await mailboxes.wait_for(email))[0])]
+    anonymous.headers["Authorization"] = f"Bearer {first['access_token']}"
+    feed = answered(await anonymous.post(f"{ME}/feeds", json={"name": "Phone"}), 201)["path"]
+    token = answered(await anonymous.post("/api/v1/auth/tokens", json={"name": "a", "scopes": ["tasks:read"]}), 201)
+    again = answered(await anonymous.post(LOGIN, json={"email": email, "password": password}))
+    form = {"grant_type": "refresh_token", "refresh_token": again["refresh_token"]}
+    renewed = answered(await anonymous.post(TOKEN, data=form))
+    links.append(await mailed(f"new.{email}", "/email/change", email=f"new.{email}", password=password))
+    links.append(await mailed(email, "/password/forgot", email=email))
+
+    secrets: list[str | bytes] = [password, token["token"], feed.removeprefix("/feeds/").removesuffix(".ics"), *links]
+    for pair in (first, again, renewed):
+        secrets += [pair["refresh_token"], pair["access_token"], pair["access_token"].rpartition(".")[2]]
+        secret = RefreshToken.parse(pair["refresh_token"]).secret
+        secrets += [secret[:32], secret[32:]]
+
+    assert await found_in_the_database(app, *secrets) == []
+    assert {"public.users", "public.one_time_tokens"} <= set(await found_in_the_database(app, email))
+    assert await found_in_the_database(app, hash_of(links[-1])) == ["public.one_time_tokens"]
