@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -12,15 +13,61 @@ import pytest
 import structlog
 from structlog._config import BoundLoggerLazyProxy
 
+from backend.models.base import metadata
 from tests.factories.canaries import CANARY
-from tests.factories.clients import Client
+from tests.factories.clients import PASSWORD, Client
+from tests.factories.issuers import token_of_the_frontend
 from tests.factories.mailboxes import read_settings_of, serving, token_in
-from tests.integration.test_database.stage import LIMIT, ME, TASKS, Stage
+from tests.integration.test_architecture.planted import plant
+from tests.integration.test_database.stage import LIMIT, ME, TASKS, Stage, eventually
 
 MARK = CANARY
 """Begins everything planted, and the constraints below refuse it: the database then quotes the whole row."""
 
 REFUSING = {"tasks": "title", "users": "name", "sessions": "device"}
+
+type Sent = Callable[[Client], Awaitable[httpx.Response]]
+
+
+def posting(path: str, **body: Any) -> Sent:
+    return lambda client: client.post(path, json=body)
+
+
+async def completing(client: Client) -> httpx.Response:
+    task = {"title": f"{MARK} again", "due_date": "2027-03-01", "recurrence": {"rule": "FREQ=DAILY"}}
+    made = await client.post(TASKS, json=task)
+    return await client.patch(f"{TASKS}/{made.json()['id']}/complete", json={})
+
+
+async def signing_in_elsewhere(client: Client) -> httpx.Response:
+    token = token_of_the_frontend(sub=f"{MARK}-{uuid4().hex}")
+    return await client.get(ME, headers={"Authorization": f"Bearer {token}"})
+
+
+async def signing_in(client: Client) -> httpx.Response:
+    credentials = {"email": client.email, "password": PASSWORD}
+    return await client.post("/api/v1/auth/login", json=credentials, headers={"User-Agent": MARK})
+
+
+ROWS: dict[str, tuple[str, Sent]] = {
+    "access_tokens": ("name", posting("/api/v1/auth/tokens", name=MARK, scopes=["tasks:read"])),
+    "audit_log": ("device", signing_in),
+    "feeds": ("name", posting(f"{ME}/feeds", name=MARK)),
+    "filters": ("name", posting(f"{ME}/filters", name=MARK, query=f'title ~ "{MARK}"')),
+    "identities": ("subject", signing_in_elsewhere),
+    "labels": ("name", posting(f"{ME}/labels", name=MARK)),
+    "mails": ("address", posting("/api/v1/auth/password/forgot", email=f"{MARK}@example.com")),
+    "projects": ("name", posting(f"{ME}/projects", name=MARK)),
+    "revisions": ("user_id::text", posting(TASKS, title=MARK)),
+    "sessions": ("device", signing_in),
+    "task_occurrences": ("previous::text", completing),
+    "tasks": ("title", posting(TASKS, title=MARK)),
+    "users": ("name", lambda client: client.patch(ME, json={"name": MARK})),
+}
+"""For each table with rows of users: a column, and a request that writes a row which the database is made to refuse."""
+
+NOT_BY_A_REQUEST = {"one_time_tokens"}
+"""Written when a mail is sent: see test_what_the_sender_of_mail_cannot_write_is_not_logged."""
 
 
 def planted(what: str) -> str:
@@ -46,16 +93,21 @@ def _forget_settings() -> None:
 
 
 @asynccontextmanager
-async def refusing_what_is_planted(stage: Stage) -> AsyncIterator[None]:
-    for table, column in REFUSING.items():
-        await stage.watcher.execute(
-            f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK ({column} NOT LIKE '{MARK}%') NOT VALID"
-        )
+async def refusing(stage: Stage, table: str, condition: str) -> AsyncIterator[None]:
+    """Meanwhile the database refuses rows of the table that do not meet a condition."""
+    await stage.watcher.execute(f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK ({condition}) NOT VALID")
     try:
         yield
     finally:
-        for table in REFUSING:
-            await stage.watcher.execute(f"ALTER TABLE {table} DROP CONSTRAINT refuse")
+        await stage.watcher.execute(f"ALTER TABLE {table} DROP CONSTRAINT refuse")
+
+
+@asynccontextmanager
+async def refusing_what_is_planted(stage: Stage) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for table, column in REFUSING.items():
+            await stack.enter_async_context(refusing(stage, table, f"{column} NOT LIKE '{MARK}%'"))
+        yield
 
 
 async def everything(client: Client, account: dict[str, str]) -> list[httpx.Response]:
@@ -122,7 +174,7 @@ async def test_nothing_that_anybody_wrote_or_keeps_secret_is_logged(stage: Stage
         renewed = (await client.post("/api/v1/auth/token", data=renewal)).json()
         await client.post("/api/v1/auth/token", data=renewal | {"refresh_token": renewed["refresh_token"]})
 
-        replies = await everything(client, account)
+        replies = [*await everything(client, account), *await plant(client)]
         async with refusing_what_is_planted(stage):
             failed = [reply.status_code for reply in await everything(client, account)]
         again = await client.post("/api/v1/auth/token", data=renewal)
@@ -132,13 +184,46 @@ async def test_nothing_that_anybody_wrote_or_keeps_secret_is_logged(stage: Stage
     assert log.startswith("{") == (log_format == "json")
     assert max(reply.status_code for reply in replies) < 500
     assert failed.count(500) >= 4
-    assert again.status_code == 400
+    assert again.status_code == 401
     assert [line for line in log.splitlines() if MARK in line] == []
     for letter in letters:
         assert token_in(letter) not in log
     for tokens in (registered, renewed):
         for secret in (tokens["refresh_token"], *tokens["access_token"].split(".")[1:]):
             assert secret not in log
+
+
+def test_every_table_with_rows_of_users_is_refused_one() -> None:
+    owned = {name for name, table in metadata.tables.items() if name == "users" or "user_id" in table.columns}
+
+    assert ROWS.keys() | NOT_BY_A_REQUEST == owned
+
+
+async def test_a_row_that_is_refused_is_not_logged_of_whatever_table(stage: Stage) -> None:
+    """PostgreSQL quotes the whole row in its error, and the driver puts that into its exception."""
+    async with serving() as mail_server, stage.application(**read_settings_of(mail_server)) as (_, client):
+        for table, (column, send) in ROWS.items():
+            async with refusing(stage, table, f"{column} IS NULL"):
+                reply = await send(client)
+            assert (reply.status_code, MARK in reply.text) == (500, False), table
+
+    assert [line for line in stage.log.read_text().splitlines() if MARK in line] == []
+    assert ["CheckViolationError" in line["exception"] for line in stage.failures()] == [True] * len(ROWS)
+
+
+async def test_what_the_sender_of_mail_cannot_write_is_not_logged(stage: Stage) -> None:
+    async def has_failed() -> bool:
+        return "mail.delayed" in stage.log.read_text()
+
+    async with (
+        serving() as mail_server,
+        stage.application(**read_settings_of(mail_server)) as (_, client),
+        refusing(stage, "one_time_tokens", "email IS NULL"),
+    ):
+        await client.post("/api/v1/auth/password/forgot", json={"email": client.email})
+        await eventually(has_failed)
+
+    assert MARK not in stage.log.read_text()
 
 
 async def test_the_log_of_a_failure_leads_to_its_cause(stage: Stage) -> None:

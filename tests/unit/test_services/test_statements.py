@@ -2,12 +2,25 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from os import SEEK_END
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from fastapi import FastAPI
 
 from backend.database.fast_lane import Statement
+from backend.models.base import metadata
 from backend.schemas.tasks import TaskChanges, TaskCreate
 from backend.services.task_table import TASKS
+from tests.factories.applications import running, settings_for
+from tests.factories.canaries import CANARY
+from tests.factories.clients import client_for, sign_up
+from tests.factories.databases import execute
+from tests.factories.mailboxes import MailServer, settings_of
+from tests.integration.test_architecture.operations import OPERATIONS, ids_of, send
+from tests.integration.test_architecture.planted import plant
 
 RECURRENCE = {"recurrence_rule", "recurrence_anchor", "recurrence_start", "recurrence_taken"}
 NEW = frozenset(TaskCreate.model_fields) - {"id", "recurrence"} | RECURRENCE
@@ -73,12 +86,40 @@ def test_fields_make_the_statement_whatever_their_order() -> None:
     assert TASKS.change(frozenset(["title"])) is not TASKS.change(frozenset(["priority"]))
 
 
-def test_values_are_parameters_and_never_part_of_the_sql() -> None:
-    statement = TASKS.change(frozenset({"title"}))
-    values = {"owner": 1, "id": 2, "expected": None, "new_title": "'; DROP TABLE tasks; --"}
+async def test_values_are_parameters_and_never_part_of_the_sql(
+    own_database_url: str, mailboxes: MailServer, tmp_path: Path
+) -> None:
+    """What every operation, search, file and refusal sends, by the log of PostgreSQL, which leaves parameters out."""
+    for name, value in {"log_statement": "all", "log_parameter_max_length": "0"}.items():
+        database = urlsplit(own_database_url).path[1:]
+        await execute(own_database_url, f"ALTER DATABASE \"{database}\" SET {name} = '{value}'")
+    async with running(settings_for(own_database_url, **settings_of(mailboxes)), tmp_path / "app.log") as app:
+        [row] = await app.state.database.fast.run("SELECT pg_backend_pid() AS pid")
+        with open(f"/proc/{row['pid']}/fd/2", "rb") as log:  # noqa: ASYNC230, PTH123  what it has as its stderr
+            log.seek(0, SEEK_END)
+            await send_everything(app)
+            sent = log.read().decode(errors="replace")
+    assert CANARY not in sent
+    assert "'a literal'" in sent
+    assert [name for name in metadata.tables if name not in sent] == []
 
-    assert "DROP" not in statement.sql
-    assert set(values.values()) <= set(statement.arguments(values))
+
+async def send_everything(app: FastAPI) -> None:
+    """Each operation with a canary in it, those of `planted`, and a statement that shows that the log has them."""
+    async with AsyncExitStack() as stack:
+        client = None
+        for operation in OPERATIONS:
+            if operation.is_ours:
+                client = client or await sign_up(app, await stack.enter_async_context(client_for(app)))
+                reply = await send(client, operation, await ids_of(client, operation), sender=client)
+                assert reply.is_success, (operation, reply.text)
+                if "/auth/" in operation.path or operation.name == "delete_me":
+                    client = None  # may have ended its session
+        someone = await sign_up(app, await stack.enter_async_context(client_for(app)))
+        replies = await plant(someone)
+    assert [(reply.url, reply.text) for reply in replies if reply.status_code >= 500] == []
+    assert sum(reply.is_success for reply in replies) > 20
+    await app.state.database.fast.run("SELECT 'a literal' AS shown")
 
 
 def test_a_value_that_is_forgotten_is_not_taken_for_null() -> None:
