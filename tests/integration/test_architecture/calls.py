@@ -70,7 +70,7 @@ def takes_ids(operation: Operation) -> bool:
 
 def _places_of_theirs(operation: Operation) -> list[Place]:
     places = [place for place in all_places_of_ids(operation) if place != Place("path", ("path",))]
-    return [*places, *([USER] if "user_id" in operation.parameters else [])]
+    return places or ([USER] if "user_id" in operation.parameters else [])
 
 
 class Drawn:

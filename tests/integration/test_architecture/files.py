@@ -17,6 +17,7 @@ _THINGS: Mapping[str, Mapping[str, Any]] = {
     "tasks": {"title": f"Sweep the attic {CANARY}"},
     "occurrences": _DONE,
 }
+OCCURRENCE = Place("file", ("occurrences", ITEM, "id"))
 _KINDS = {"projects": "project_id", "labels": "label_id", "filters": "filter_id", "tasks": "task_id"}
 
 IN_FILES: Mapping[Place, str] = {
@@ -24,19 +25,22 @@ IN_FILES: Mapping[Place, str] = {
     Place("file", ("projects", ITEM, "parent_id")): "project_id",
     Place("file", ("tasks", ITEM, "parent_id")): "task_id",
     Place("file", ("tasks", ITEM, "project_id")): "project_id",
-    Place("file", ("occurrences", ITEM, "id")): "task_id",
+    OCCURRENCE: "recurring_task_id",
     Place("file", ("occurrences", ITEM, "task_id")): "recurring_task_id",
 }
 """Every place where a file may name an object, and by which path parameter such objects go."""
 
 
 def file_with(place: Place, value: str, mark: str = "") -> bytes:
-    """A file with one thing, whose id or reference at this place is the value."""
+    """A file with one thing, whose id or reference at this place is the value; of what was done, with the task."""
     things, _, name = place.way
     marked = {field: f"{text} {mark}" if CANARY in text else text for field, text in _texts(things).items()}
-    return json.dumps(
-        {"format": "donewell", "version": 1, things: [{**_THINGS[things], **marked, name: value}]}
-    ).encode()
+    thing = {**_THINGS[things], **marked, name: value}
+    others: dict[str, Any] = {}
+    if place == OCCURRENCE:
+        thing["task_id"] = f"task {mark}"
+        others["tasks"] = [{**_THINGS["tasks"], "id": thing["task_id"]}]
+    return json.dumps({"format": "donewell", "version": 1, **others, things: [thing]}).encode()
 
 
 def _texts(things: str) -> Mapping[str, str]:

@@ -45,6 +45,17 @@ def places_of_ids(operation: Operation) -> list[Place]:
     ]
 
 
+def choices_of(operation: Operation, name: str) -> list[str] | None:
+    """What a parameter of the query string may be, if that is one of a few; nothing if there is no such parameter."""
+    for parameter in _definition(operation).get("parameters", ()):
+        if (parameter["in"], parameter["name"]) == ("query", name):
+            leaves = _leaves_of(parameter["schema"])
+            return [
+                choice for leaf in leaves for choice in leaf.get("enum", [leaf["const"]] if "const" in leaf else [])
+            ]
+    return None
+
+
 def parameter_of(operation: Operation, place: Place) -> str:
     """The path parameter by which the objects go that may be named at a place."""
     name = next(name for name in reversed(place.way) if name != ITEM)
