@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
+from backend.api.scopes import offered
 from backend.auth import personal_tokens
 from backend.auth.personal_tokens import hash_of, new_token
 from backend.services import access_tokens, revocations
@@ -18,6 +19,7 @@ from tests.factories.applications import running, settings_for
 from tests.factories.clients import Client, TokenClient, client_for
 from tests.factories.queries import CountQueries
 from tests.integration.test_api.answers import LOGOUT, ME, TASKS, answered, faults, problem, sql
+from tests.integration.test_architecture.operations import OPERATIONS, ids_of, send
 
 TOKENS = "/api/v1/auth/tokens"
 AUDIT = "/api/v1/users/me/audit"
@@ -273,11 +275,22 @@ async def test_what_becomes_of_a_token_is_recorded_and_its_name_is_not(
     assert BACKUP["name"] not in str(lines)
 
 
-@pytest.mark.parametrize("path", [TOKENS, "/api/v1/auth/sessions"])
-async def test_a_token_never_reaches_sign_in(token_client: TokenClient, path: str) -> None:
-    client = await token_client("tasks:read", "tasks:write", "profile:read", "profile:write", "audit:read")
+async def test_a_token_never_reaches_sign_in(
+    app: FastAPI, owner: Client, anonymous: Client, token_client: TokenClient
+) -> None:
+    """With every scope that there is: where one has to be signed in it is refused, elsewhere it is nobody's."""
+    client = await token_client(*offered(app))
+    below_auth = [operation for operation in OPERATIONS if operation.path.startswith("/api/v1/auth/")]
+    assert {operation.protected for operation in below_auth} == {True, False}
 
-    problem(await client.get(path), 403, "session_required")
+    for operation in below_auth:
+        if operation.protected:
+            reply = await send(client, operation, await ids_of(owner, operation), sender=owner)
+            problem(reply, 403, "session_required")
+        else:
+            replies = [await each.request(operation.method, operation.path, json={}) for each in (client, anonymous)]
+            with_it, without = [(reply.status_code, reply.json()["code"]) for reply in replies]
+            assert with_it == without, operation
 
 
 async def test_a_token_can_neither_make_nor_widen_nor_delete_tokens(owner: Client, token_client: TokenClient) -> None:

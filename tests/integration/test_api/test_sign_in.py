@@ -200,7 +200,7 @@ async def test_only_the_password_is_the_password(owner: Client, anonymous: Clien
         ("пароль🔑🔑", "пароль🔑🔑"),
         ("gr\u00fc\u00dfe an alle", "gru\u0308\u00dfe an alle"),
         ("A\u030angstr\u00f6m", "\u212bngstro\u0308m"),
-        ("e\u0301i" * 4, "éi" * 4),
+        ("e\u0301i" * 3 + "eu", "éi" * 3 + "eu"),
     ],
     ids=ascii,
 )
