@@ -5,6 +5,7 @@ The cells come from the route table and the OpenAPI document, and what is expect
 
 import re
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -35,8 +36,15 @@ type Answer = tuple[int, str, list[tuple[str, str]], int]
 """What a caller can tell two refusals apart by: status, body, headers, and the statements that they take."""
 
 
+type Heading = tuple[int, list[tuple[str, str]]]
+"""What HEAD tells: as much as GET, but for the body."""
+
+
 class Trial:
-    """Tries cells on one pair of users for as long as nothing has changed, and on new ones then."""
+    """Tries cells on one pair of users and their objects for as long as nothing has changed, and on new ones then.
+
+    Where the operation is on an object, new objects will do.
+    """
 
     def __init__(self, app: FastAPI, person: Person, client: Client, operation: Operation) -> None:
         self._app = app
@@ -44,16 +52,17 @@ class Trial:
         self._client = client
         self._operation = operation
         self._world: World | None = None
+        self._changed = True
         self._before: dict[str, Rows] = {}
 
     async def answer(self, cell: Cell, count_queries: CountQueries) -> Answer:
         """The answer to the cell's request, when it is the one that the rule tells and changes nobody else's."""
-        if self._world is None:
-            self._world = await World.make(self._person, self._operation)
-            self._before = await self._rows(self._world)
+        world = await self._unchanged()
         with count_queries() as queries:
-            reply, sent = await send(self._client, self._world, cell)
-        after = await self._rows(self._world)
+            reply, sent = await send(self._client, world, cell)
+        if cell.operation.method == "GET" and cell.operation.is_ours:
+            assert _but_for_the_body(reply) == await self._head(world, cell)
+        after = await self._rows(world)
 
         if cell.expected is None and cell.is_of_ones_own:
             assert reply.is_success, reply.text
@@ -64,22 +73,38 @@ class Trial:
             assert reply.status_code == status, reply.text
             assert reply.json()["code"].endswith(code), reply.text
         for whose, rows in after.items():
-            if cell.operation.name in FOR_ANYONE:
-                assert rows == self._before[whose], f"{whose} rows have changed"
-            elif whose != cell.acting:
-                if told := ids_in(reply.text + str(reply.headers)) - {value.lower() for value in sent}:
-                    assert told & (ids_in(str(rows)) - ids_in(str(after.get(cell.acting or "")))) == set(), reply.text
+            if whose != cell.acting and (told := ids_in(reply.text + str(reply.headers)) - {*map(str.lower, sent)}):
+                assert told & (ids_in(str(rows)) - ids_in(str(after.get(cell.acting or "")))) == set(), reply.text
+            if whose != cell.acting or cell.operation.name in FOR_ANYONE:
                 assert rows == self._before[whose], f"{whose} rows have changed"
             elif not reply.is_success:
                 assert _but_for_the_audit(rows) == _but_for_the_audit(self._before[whose])
-        if after != self._before or (reply.is_success and cell.operation.method != "GET"):
-            self._world = None
+        self._changed = after != self._before or (reply.is_success and cell.operation.method != "GET")
         return reply.status_code, *_without(sent, reply.text, headers_of(reply)), len(queries)
+
+    async def _unchanged(self) -> World:
+        if self._world is None or (self._changed and not self._operation.objects):
+            self._world = await World.make(self._person, self._operation)
+        elif self._changed:
+            self._world = await self._world.with_new_objects(self._operation)
+        if self._changed:
+            self._before = await self._rows(self._world)
+            self._changed = False
+        return self._world
+
+    async def _head(self, world: World, cell: Cell) -> Heading:
+        reply, _ = await send(self._client, world, cell, "HEAD")
+        assert reply.content == b""
+        return _but_for_the_body(reply)
 
     async def _rows(self, world: World) -> dict[str, Rows]:
         people = {OWNERS: world.owner.user_id, STRANGERS: world.stranger.user_id}
         found = await everything_of_each(self._app, *people.values())
         return {whose: found[user_id] for whose, user_id in people.items()}
+
+
+def _but_for_the_body(reply: httpx.Response) -> Heading:
+    return reply.status_code, [header for header in headers_of(reply) if header[0] not in MADE_ANEW]
 
 
 def _but_for_the_audit(rows: Rows) -> Rows:
@@ -119,12 +144,12 @@ def test_the_cells_have_every_operation_everybody_and_every_id_everywhere(every:
 
     assert {(cell.operation, cell.sender) for cell in every} == asked
     assert len(set(every)) == len(every)
-    for operation in PROTECTED:
+    for operation in OPERATIONS:
         for place in places_of_ids(operation):
             found = {(cell.sender, whose) for cell in MATRIX[operation] for at, whose in cell.ids if at == place}
             assert found == {(sender, whose) for sender in SENDERS for whose in OBJECTS}, place
-    places = {(operation.name, str(place)) for operation in PROTECTED for place in places_of_ids(operation)}
-    assert places >= {("get_task", "path task_id"), ("create_task", "body id")}
+    places = {(operation.name, str(place)) for operation in OPERATIONS for place in places_of_ids(operation)}
+    assert places >= {("get_task", "path task_id"), ("create_task", "body id"), ("read_feed", "path secret")}
 
 
 @pytest.mark.parametrize("operation", PROTECTED, ids=str)
