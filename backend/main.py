@@ -33,6 +33,7 @@ from backend.services.access_tokens import AccessTokenService
 from backend.services.accounts import AccountService
 from backend.services.current_password import CurrentPassword
 from backend.services.email_addresses import EmailAddressService
+from backend.services.feed_readings import FeedReadings
 from backend.services.identities import Identities
 from backend.services.letters import Letters
 from backend.services.mail_sender import MailSender, Send, by_smtp, to_log
@@ -240,3 +241,4 @@ def _add_services(app: FastAPI, personal: PersonalTokens, passwords: Passwords, 
     app.state.passwords = PasswordService(database, passwords, revocations, current, throttle=throttle, outbox=outbox)
     app.state.email_addresses = EmailAddressService(database, current, throttle, outbox)
     app.state.transfers = Transfers(database)
+    app.state.feed_readings = FeedReadings(database.fast)

@@ -45,9 +45,16 @@ def plain(row: Mapping[str, Any], *, status: int = 200) -> Response:
 
 def one_unless_known(row: Mapping[str, Any], known: str | None) -> Response:
     """The object, or 304 without it when `If-None-Match` shows that the client has this version."""
-    if known is not None and (known.strip() == "*" or etag(row) in _weakly(known)):
+    if is_known(etag(row), known):
         return Response(status_code=304, headers={"ETag": etag(row)})
     return one(row)
+
+
+def is_known(tag: str, known: str | None) -> bool:
+    """Whether an `If-None-Match` names this version. It compares weakly: W/"1" and "1" are the same."""
+    if known is None:
+        return False
+    return known.strip() == "*" or tag in {each.strip().removeprefix("W/") for each in known.split(",")}
 
 
 def many(request: Request, page: Page) -> Response:
@@ -86,11 +93,6 @@ def path_of(request: Request) -> str:
 
 def etag(row: Mapping[str, Any]) -> str:
     return f'"{row["version"]}"'
-
-
-def _weakly(tags: str) -> set[str]:
-    """The tags of an `If-None-Match`, which compares weakly: W/"1" and "1" are the same."""
-    return {tag.strip().removeprefix("W/") for tag in tags.split(",")}
 
 
 async def nothing() -> AsyncIterator[bytes]:

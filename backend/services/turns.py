@@ -10,7 +10,7 @@ RETRY = 10
 
 
 class Turns:
-    """Who has one running: of one user one, and of all users `most`, if that is given."""
+    """Who has one running or waiting: one for a user, and for all of them `most`, if that is given."""
 
     def __init__(self, refusal: type[TooManyRequests], most: int | None = None) -> None:
         self._refusal = refusal

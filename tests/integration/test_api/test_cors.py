@@ -56,6 +56,8 @@ async def test_a_page_that_may_call_reads_answers_and_the_headers_it_needs(page:
     assert may_read(created)
     exposed = set(created.headers["access-control-expose-headers"].split(", "))
     assert exposed == set(EXPOSED_HEADERS)
+    # What a file is called that a page saves for its user.
+    assert "Content-Disposition" in exposed
     assert exposed >= {"Link", "ETag", "Location", "Retry-After", "X-Request-ID", "RateLimit", "RateLimit-Policy"}
     assert exposed >= set(DOCUMENT["components"]["headers"])
 

@@ -207,7 +207,9 @@ async def test_who_has_the_feed_as_it_is_gets_nothing_again(
     task = await make(owner, due_date="2027-03-01")
     first = await anonymous.get(feed["path"])
     known = {"If-None-Match": f'"else", W/{first.headers["etag"]}'}
-    assert "no-store" not in first.headers["cache-control"]
+    # What a browser would keep or save of it: nothing, and not by its address.
+    assert first.headers["cache-control"] == "no-store"
+    assert first.headers["content-disposition"] == 'attachment; filename="tasks.ics"'
 
     with count_queries() as queries:
         again = await anonymous.get(feed["path"], headers=known)
@@ -218,7 +220,13 @@ async def test_who_has_the_feed_as_it_is_gets_nothing_again(
     changed = await anonymous.get(feed["path"], headers=known)
     assert (changed.status_code, changed.headers["etag"] == first.headers["etag"]) == (200, False)
     assert "Water the fern" in changed.text
-    assert (await anonymous.head(feed["path"])).content == b""
+    assert (await anonymous.get(feed["path"], headers={"If-None-Match": "*"})).status_code == 304
+    with count_queries() as queries:
+        head = await anonymous.head(feed["path"])
+    assert (head.status_code, head.content, len(queries)) == (200, b"", 1)
+    for name in ("x-request-id", "ratelimit"):
+        del head.headers[name], changed.headers[name]
+    assert head.headers == changed.headers
 
 
 async def test_at_an_address_that_is_none_any_more_there_is_what_was_never_there(
@@ -326,4 +334,4 @@ async def test_many_tasks_are_read_and_written_in_pieces(
     # A zone is told once, before what is at its time.
     assert sorted(zone["TZID"] for zone in calendar.walk("VTIMEZONE")) == ["Asia/Tokyo", "Europe/Berlin"]
     assert len(queries) == 1 + 3
-    assert calendar_feed.VERSION == 2
+    assert calendar_feed.VERSION == 3

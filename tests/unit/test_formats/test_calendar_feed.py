@@ -71,7 +71,7 @@ def test_events_are_on_the_days_on_which_the_task_is_due(rule: str, start: dt.da
         assume(False)
     due = [*islice(dues(rule, start, start), done + 1)][-1] + dt.timedelta(days)
 
-    written = calendar_feed.events([task(rule, start, due)], set())
+    written = b"".join(calendar_feed.events([task(rule, start, due)], set()))
 
     calendar = icalendar.Calendar.from_ical(calendar_feed.beginning("x") + written + calendar_feed.END)
     expected = [*islice(dues(rule, start, due), 6)]

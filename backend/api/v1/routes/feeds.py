@@ -1,8 +1,6 @@
 """Calendar feeds: your due tasks, in any program that can subscribe to a calendar."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,13 +9,14 @@ from starlette.responses import Response, StreamingResponse
 
 from backend.api.dependencies import CallerDep, Identity, IfNoneMatch, Owner, PathId
 from backend.api.openapi import problems
-from backend.api.responses import many, plain
+from backend.api.responses import is_known, many, nothing, plain
 from backend.api.scopes import sessions_only
 from backend.database.fast_lane import Row
 from backend.formats import calendar_feed
 from backend.schemas.feeds import FeedCreate, FeedCreated, FeedRead
 from backend.schemas.pagination import PageQuery
-from backend.services.feeds import FeedNotFound, FeedService, TooManyFeeds, due_tasks, find
+from backend.services.feed_readings import FeedInProgress
+from backend.services.feeds import FeedNotFound, FeedService, TooManyFeeds, find
 
 _EXAMPLE = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Donewell//Tasks//EN\r\n…\r\nEND:VCALENDAR\r\n"
 
@@ -55,6 +54,34 @@ async def delete_feed(feeds: Feeds, feed_id: PathId, caller: CallerDep) -> Respo
     return Response(status_code=204)
 
 
+async def _found(request: Request, secret: Secret) -> Row:
+    return await find(request.app.state.database.fast, secret)
+
+
+Found = Annotated[Row, Depends(_found)]
+
+
+def _tag(feed: Row) -> str:
+    return f'"{calendar_feed.VERSION}-{feed["revision"]}"'
+
+
+async def _reading(
+    request: Request, feed: Found, known: IfNoneMatch = None
+) -> AsyncIterator[AsyncIterator[bytes] | None]:
+    """The calendar in pieces, or nothing where its reader has it already."""
+    if is_known(_tag(feed), known):
+        yield None
+    elif request.scope["state"].get("head"):
+        yield nothing()
+    else:
+        async with request.app.state.feed_readings.read(feed) as pieces:
+            yield pieces
+
+
+# It is over when the answer has been sent, or its reader has gone: not when the route returns.
+Reading = Annotated[AsyncIterator[bytes] | None, Depends(_reading, scope="request")]
+
+
 @public.get(
     "/feeds/{secret}.ics",
     response_class=Response,
@@ -63,33 +90,19 @@ async def delete_feed(feeds: Feeds, feed_id: PathId, caller: CallerDep) -> Respo
             "content": {"text/calendar": {"schema": {"type": "string"}, "example": _EXAMPLE}},
             "description": "The calendar",
         },
-        **problems(FeedNotFound),
+        **problems(FeedNotFound, 429, FeedInProgress),
     },
 )
-async def read_feed(request: Request, secret: Secret, known: IfNoneMatch = None) -> Response:
+async def read_feed(feed: Found, pieces: Reading) -> Response:
     """Read a calendar feed: open tasks with a due date, as iCalendar (RFC 5545). The address is all that it takes."""
-    lane = request.app.state.database.fast
-    feed = await find(lane, secret)
-    headers = {"ETag": f'"{calendar_feed.VERSION}-{feed["revision"]}"', "Cache-Control": "private, no-cache"}
-    if known is not None and headers["ETag"] in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
-        return Response(status_code=304, headers=headers)
-    # What can go wrong with it does so before the answer begins.
-    beginning = calendar_feed.beginning(feed["name"])
-    pages = due_tasks(lane, feed)
-    first = await anext(pages, None) or ()
-    content = _content(beginning, first, pages)
-    return StreamingResponse(content, headers=headers, media_type=calendar_feed.MEDIA_TYPE)
-
-
-async def _content(
-    beginning: bytes, first: Sequence[Row], others: AsyncGenerator[Sequence[Row]]
-) -> AsyncGenerator[bytes]:
-    zones: set[str] = set()
-    async with aclosing(others):
-        yield beginning + await asyncio.to_thread(calendar_feed.events, first, zones)
-        async for rows in others:
-            yield await asyncio.to_thread(calendar_feed.events, rows, zones)
-    yield calendar_feed.END
+    if pieces is None:
+        return Response(status_code=304, headers={"ETag": _tag(feed)})
+    return StreamingResponse(
+        pieces,
+        # A browser that saves it takes the name from here, and not from the address, which is a secret.
+        headers={"ETag": _tag(feed), "Content-Disposition": 'attachment; filename="tasks.ics"'},
+        media_type=calendar_feed.MEDIA_TYPE,
+    )
 
 
 router = APIRouter()
