@@ -51,7 +51,16 @@ class Actor:
     async def _begin(self) -> None:
         await sign_up(self.app, self.client)
         self.ids = {name: [await make(self.client)] for name, make in PARAMETERS.items() if " " not in name}
+        await self._take_what_others_have_too()
         await self.settle()
+
+    async def _take_what_others_have_too(self) -> None:
+        """A label by a name that everybody's has, on a task and on one in the trash."""
+        for _ in range(2):
+            task = (await self.client.post(TASKS, json={"title": "Comb the cat", "labels": ["pets"]})).json()
+        assert (await self.client.delete(f"{TASKS}/{task['id']}")).status_code == 204
+        labels = (await self.client.get("/api/v1/users/me/labels")).json()
+        self.ids["label_id"] = [label["id"] for label in labels if label["name"] == "pets"]
 
     async def settle(self) -> None:
         """Take what is there now for what has to be there."""

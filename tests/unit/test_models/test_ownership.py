@@ -79,6 +79,33 @@ async def test_a_task_cannot_be_given_to_somebody_who_is_not_there(connection: C
         await connection.execute("UPDATE tasks SET user_id = $1 WHERE id = $2", uuid7(), task_id)
 
 
+async def test_every_reference_that_the_database_has_is_tried_and_every_row_of_a_user_is_bound_to_them(
+    connection: Connection,
+) -> None:
+    keys = await connection.fetch("""
+        SELECT conname AS name, conrelid::regclass::text AS of, array_agg(attname::text) = '{user_id}' AS to_owner
+        FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
+        WHERE contype = 'f' GROUP BY conname, conrelid
+    """)
+    owned = await connection.fetch("""
+        SELECT table_name FROM information_schema.columns WHERE column_name = 'user_id' AND table_schema = 'public'
+    """)
+
+    tried = {key.name for key in references(metadata)}
+
+    assert tried == {key["name"] for key in keys if not key["to_owner"]}
+    assert tried >= {
+        "projects_user_id_parent_id_fkey",
+        "task_occurrences_user_id_task_id_fkey",
+        "tasks_user_id_parent_id_fkey",
+        "tasks_user_id_project_id_fkey",
+    }
+    assert {key["of"] for key in keys if key["to_owner"]} == {row["table_name"] for row in owned}
+    assert {table.name for table in metadata.sorted_tables if "user_id" in table.c} == {
+        row["table_name"] for row in owned
+    }
+
+
 async def test_no_reference_crosses_owners(connection: Connection) -> None:
     for key in references(metadata):
         await assert_bound_to_owner(connection, key)
