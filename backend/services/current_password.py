@@ -30,15 +30,15 @@ class CurrentPassword:
 
     async def confirm(self, user_id: UUID, password: str, caller: Caller, *, if_any: bool = False) -> User:
         """The user. Raises `WrongPassword`, also for those who have no password unless it is asked for `if_any`;
-        `TokenInvalid` for those who are gone; as the throttle does after too many attempts, or when too many wait for
-        their turn.
+        `TokenInvalid` for those who are gone or locked out; as the throttle does after too many attempts, or when too
+        many wait for their turn.
 
         Who changes the user for it compares the hash again: the password may be changed meanwhile.
         """
         async with self._throttle.turn(caller.address):
             async with self._database.begin() as session:
                 user = await session.get(User, user_id)
-            if user is None:
+            if user is None or user.disabled_at is not None:
                 raise TokenInvalid
             if if_any and user.password_hash is None:
                 return user

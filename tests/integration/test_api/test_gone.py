@@ -46,6 +46,26 @@ async def test_whoever_has_gone_is_told_so_by_a_process_that_has_not_heard_of_it
     assert {name for name, reply in gone.items() if reply.status_code not in (401, 404)} == set()
 
 
+async def test_whoever_is_locked_out_has_nothing_that_lasts_from_a_process_that_has_not_heard_of_it(
+    app: FastAPI, owner: Client, database_url: str, tmp_path: Path
+) -> None:
+    password, new = {"password": PASSWORD}, {"current_password": PASSWORD, "new_password": "staple the horse again"}
+    async with running(settings_for(database_url), tmp_path / "other.log") as other, same_person(other, owner) as there:
+        answered(await there.get(ME))
+        await lockouts(app).disable(owner.email)
+
+        replies = [
+            await there.post("/api/v1/auth/password/change", json=new),
+            await there.request("DELETE", ME, json=password),
+            await there.post(f"{ME}/feeds", json={"name": "Phone"}),
+            await there.post("/api/v1/auth/tokens", json={"name": "Backup", "scopes": ["tasks:read"]}),
+        ]
+
+    assert [reply.status_code for reply in replies] == [401] * 4
+    told = await sql(app, "SELECT event FROM audit_log WHERE user_id = :id ORDER BY id", id=owner.user_id)
+    assert told == [{"event": "user.disabled"}]
+
+
 async def test_the_address_of_somebody_who_left_is_free(owner: Client, anonymous: Client) -> None:
     await owner.request("DELETE", ME, json={"password": PASSWORD})
 
