@@ -18,6 +18,9 @@ LARGEST_UPLOAD = 32 * 1024 * 1024
 who sends it."""
 MOST_HEADERS = 100
 
+# A number, for which bytes are searched ten times as fast as for other bytes.
+_PERCENT = ord("%")
+
 
 class Refusals:
     """Finds what answers in the application's place."""
@@ -29,28 +32,27 @@ class Refusals:
 
     def find(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ASGIApp | None:
         """What answers in the application's place, if anything does."""
-        refusal = self._fault(scope, headers)
-        if refusal is not None:
-            # Counted like what the application refuses; by address, for nobody has looked who it is.
-            return RateLimits(refusal, self._buckets) if self._buckets is not None else refusal
-        if self._cors is not None and is_preflight(scope["method"], headers):
-            return self._cors.preflight
-        return None
-
-    def _fault(self, scope: Scope, headers: Mapping[bytes, bytes]) -> ASGIApp | None:
+        refusal: ASGIApp
+        path, query = scope.get("raw_path") or b"", scope["query_string"]
         # Some header came twice: seldom, and cheaper to find than which one.
         if (b"host" not in headers or len(headers) < len(scope["headers"])) and not _names_one_host(scope):
-            return _malformed
-        if len(scope["headers"]) > MOST_HEADERS:
-            return _too_many_headers
-        if b"transfer-encoding" in headers and not _is_chunked(scope, headers):
-            return _malformed
-        if self._hosts is not None and not self._hosts.include(headers.get(b"host", b"")) and not _asks_health(scope):
-            return _other_host
-        path = scope.get("raw_path") or b""
-        if (b"%" in path or b"%" in scope["query_string"]) and (refusal := _misread(path, scope["query_string"])):
-            return refusal
-        return _too_large if _announces_too_much(scope, headers) else None
+            refusal = _malformed
+        elif len(scope["headers"]) > MOST_HEADERS:
+            refusal = _too_many_headers
+        elif b"transfer-encoding" in headers and not _is_chunked(scope, headers):
+            refusal = _malformed
+        elif self._hosts is not None and not self._hosts.include(headers.get(b"host", b"")) and not _asks_health(scope):
+            refusal = _other_host
+        elif (_PERCENT in path or _PERCENT in query) and (misread := _misread(path, query)):
+            refusal = misread
+        elif b"content-length" in headers and _announces_too_much(scope, headers[b"content-length"]):
+            refusal = _too_large
+        elif self._cors is not None and is_preflight(scope["method"], headers):
+            return self._cors.preflight
+        else:
+            return None
+        # Counted like what the application refuses; by address, for nobody has looked who it is.
+        return RateLimits(refusal, self._buckets) if self._buckets is not None else refusal
 
 
 def _names_one_host(scope: Scope) -> bool:
@@ -86,13 +88,22 @@ async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
 def _misread(path: bytes, query: bytes) -> ASGIApp | None:
     """What answers where the address would be taken for another one."""
     # Whoever decodes it later takes U+FFFD for what is not UTF-8, like surrogates.
-    for where, encoded in (("path", path), ("query", query)):
-        try:
-            unquote_to_bytes(encoded).decode()
-        except UnicodeDecodeError:
-            return _no_text(where)
+    if not _is_text(query):
+        return _no_text("query")
+    if _PERCENT not in path:
+        return None
+    if not _is_text(path):
+        return _no_text("path")
     # The patterns of routes end with `$`, before which a line feed may stand: it would be another path for a proxy.
-    return _nowhere if unquote_to_bytes(path).endswith(b"\n") else None
+    return _nowhere if path[-3:].lower() == b"%0a" else None
+
+
+def _is_text(encoded: bytes) -> bool:
+    try:
+        unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _no_text(where: str) -> ASGIApp:
@@ -107,8 +118,7 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     await framework_problem(Request(scope), 404)(scope, receive, send)
 
 
-def _announces_too_much(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-    length = headers.get(b"content-length", b"")
+def _announces_too_much(scope: Scope, length: bytes) -> bool:
     return length.isdigit() and int(length) > LARGEST_BODY and int(length) > largest_body(scope)
 
 
