@@ -239,3 +239,12 @@ async def test_the_database_holds_no_token_and_no_password(
     assert await found_in_the_database(app, *secrets) == []
     assert {"public.users", "public.one_time_tokens"} <= set(await found_in_the_database(app, email))
     assert await found_in_the_database(app, hash_of(links[-1])) == ["public.one_time_tokens"]
+
+
+async def test_a_password_does_not_expire(app: FastAPI, owner: Client) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=20 * 365)
+    await sql(
+        app, "UPDATE users SET created_at = :then, updated_at = :then WHERE id = :id", then=long_ago, id=owner.user_id
+    )
+
+    answered(await owner.post(LOGIN, json={"email": owner.email, "password": PASSWORD}))

@@ -31,7 +31,8 @@ REFUSED_FIELDS: tuple[dict[str, Any], ...] = (
     {"due_date": CANARY, "due_time": CANARY, "priority": CANARY, "color": CANARY},
     {"project_id": CANARY, "parent_id": CANARY},
 )
-TITLED: dict[str, Any] = {"title": CANARY, "description": CANARY}
+ADDRESS = "http://169.254.169.254/latest"
+TITLED: dict[str, Any] = {"title": CANARY, "description": f"{CANARY} {ADDRESS}"}
 
 
 type Reply = httpx.Response
@@ -57,6 +58,7 @@ def files() -> Iterator[tuple[str, bytes]]:
     )
     yield "todoist", f"{CANARY},{CANARY}\n{CANARY}".encode() + b"\xff\0"
     begin = f"BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:{uuid4()}{CANARY}\r\nSUMMARY:{CANARY}\r\nCATEGORIES:{CANARY}\r\n"
+    begin += f'URL:{ADDRESS}\r\nATTACH:{ADDRESS}\r\nATTENDEE;DIR="{ADDRESS}":mailto:ada\r\n'
     end = "END:VTODO\r\nEND:VCALENDAR\r\n"
     alarm = f"BEGIN:VALARM\r\nTRIGGER:{CANARY}\r\nEND:VALARM\r\n"
     yield "ics", f"{begin}DUE;TZID={CANARY}:20270301T090000\r\nRRULE:FREQ={CANARY}\r\n{alarm}{end}".encode()
@@ -114,6 +116,7 @@ async def _in_bodies(client: httpx.AsyncClient) -> list[Reply]:
         *[await client.post(f"{ME}/{what}", json={"name": new(), "color": CANARY}) for what in ("projects", "labels")],
         await client.post(f"{ME}/projects", json={"name": CANARY, "parent_id": CANARY}),
         *[await client.post(f"{ME}/{what}", json={"name": CANARY}) for what in ("projects", "labels", "feeds")],
+        await client.post(f"{ME}/feeds", json={"name": ADDRESS}),
         await client.post("/api/v1/auth/tokens", json={"name": CANARY, "scopes": [CANARY]}),
     ]
 

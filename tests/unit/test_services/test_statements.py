@@ -1,10 +1,11 @@
 """Statements on owned rows: each starts from the owner, and is compiled once."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from os import SEEK_END
-from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from backend.services.task_table import TASKS
 from tests.factories.applications import running, settings_for
 from tests.factories.canaries import CANARY
 from tests.factories.clients import client_for, sign_up
-from tests.factories.databases import execute
+from tests.factories.databases import clone, execute
 from tests.factories.mailboxes import MailServer, settings_of
 from tests.integration.test_architecture.operations import OPERATIONS, ids_of, send
 from tests.integration.test_architecture.planted import plant
@@ -86,22 +87,55 @@ def test_fields_make_the_statement_whatever_their_order() -> None:
     assert TASKS.change(frozenset(["title"])) is not TASKS.change(frozenset(["priority"]))
 
 
-async def test_values_are_parameters_and_never_part_of_the_sql(
-    own_database_url: str, mailboxes: MailServer, tmp_path: Path
-) -> None:
-    """What every operation, search, file and refusal sends, by the log of PostgreSQL, which leaves parameters out."""
+class Said(NamedTuple):
+    """What PostgreSQL was sent, by its log, which leaves parameters out; and to whom connections were opened."""
+
+    statements: str
+    connected: set[str]
+
+
+@pytest.fixture(scope="module")
+async def said(server_url: str, mailboxes: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """What came of every operation, search, file and refusal."""
+    url, connected = await clone(server_url), set[str]()
     for name, value in {"log_statement": "all", "log_parameter_max_length": "0"}.items():
-        database = urlsplit(own_database_url).path[1:]
-        await execute(own_database_url, f"ALTER DATABASE \"{database}\" SET {name} = '{value}'")
-    async with running(settings_for(own_database_url, **settings_of(mailboxes)), tmp_path / "app.log") as app:
-        [row] = await app.state.database.fast.run("SELECT pg_backend_pid() AS pid")
-        with open(f"/proc/{row['pid']}/fd/2", "rb") as log:  # noqa: ASYNC230, PTH123  what it has as its stderr
-            log.seek(0, SEEK_END)
-            await send_everything(app)
-            sent = log.read().decode(errors="replace")
-    assert CANARY not in sent
-    assert "'a literal'" in sent
-    assert [name for name in metadata.tables if name not in sent] == []
+        await execute(url, f"ALTER DATABASE \"{urlsplit(url).path[1:]}\" SET {name} = '{value}'")
+    with pytest.MonkeyPatch.context() as patch:
+        for method in ("create_connection", "create_unix_connection", "getaddrinfo"):
+            watch(patch, method, connected)
+        log_path = tmp_path_factory.mktemp("statements") / "app.log"
+        async with running(settings_for(url, **settings_of(mailboxes)), log_path) as app:
+            [row] = await app.state.database.fast.run("SELECT pg_backend_pid() AS pid")
+            with open(f"/proc/{row['pid']}/fd/2", "rb") as log:  # noqa: ASYNC230, PTH123  what it has as its stderr
+                log.seek(0, SEEK_END)
+                await send_everything(app)
+                return Said(log.read().decode(errors="replace"), connected)
+
+
+def watch(patch: pytest.MonkeyPatch, method: str, connected: set[str]) -> None:
+    original = getattr(asyncio.get_running_loop(), method)
+
+    async def watched(*arguments: Any, **named: Any) -> Any:
+        told = [argument for argument in (*arguments, *named.values()) if isinstance(argument, str)]
+        connected.update(told)
+        return await original(*arguments, **named)
+
+    patch.setattr(asyncio.get_running_loop(), method, watched)
+
+
+def test_values_are_parameters_and_never_part_of_the_sql(said: Said) -> None:
+    assert CANARY not in said.statements
+    assert "'a literal'" in said.statements
+    assert [name for name in metadata.tables if name not in said.statements] == []
+
+
+def test_nobody_is_called_but_the_database_and_the_mail_server(said: Said) -> None:
+    """Whatever addresses are in titles, files and names."""
+    sockets = {name for name in said.connected if name.startswith("/")}
+
+    assert sockets
+    assert all(".s.PGSQL." in name for name in sockets)
+    assert said.connected - sockets == {"127.0.0.1"}
 
 
 async def send_everything(app: FastAPI) -> None:
