@@ -1,15 +1,19 @@
 """iCalendar on the way out: tasks as VTODO (RFC 5545)."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from typing import Any
 
-from icalendar import Alarm, Calendar, Timezone, Todo, vDDDTypes, vRecur, vText
+from icalendar import Timezone, vDuration
 
+from backend.formats import ical_lines
+from backend.formats.ical_lines import instant, line, text, wall
 from backend.formats.items import Kind
 from backend.formats.vtodo import PROJECT, value_of
 
-_PRIORITIES = {"high": 1, "medium": 5, "low": 9}
+_PRIORITIES = {"high": "1", "medium": "5", "low": "9"}
+_BEGIN = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Donewell//Tasks//EN\r\n"
+_END = b"END:VCALENDAR\r\n"
 
 
 class Writer:
@@ -26,35 +30,36 @@ class Writer:
             self._projects |= {row["id"]: row["name"] for row in rows}
         if kind != "task":
             return b""
-        begin, self._begun = (b"" if self._begun else _calendar()[0]), True
-        return begin + b"".join(self._new_zone(row) + self._todo(row).to_ical() for row in rows)
+        begin, self._begun = (b"" if self._begun else _BEGIN), True
+        return begin + b"".join(self._new_zone(row) + self._todo(row) for row in rows)
 
     def end(self) -> bytes:
         """What comes after all of them."""
-        begin, end = _calendar()
-        return end if self._begun else begin + end
+        return _END if self._begun else _BEGIN + _END
 
-    def _todo(self, row: Mapping[str, Any]) -> Todo:
-        todo = Todo()
-        todo.add("uid", str(row["id"]))
-        todo.add("dtstamp", row["created_at"])
-        todo.add("created", row["created_at"])
-        todo.add("summary", row["title"])
+    def _todo(self, row: Mapping[str, Any]) -> bytes:
+        created = instant(row["created_at"])
+        lines = [
+            b"BEGIN:VTODO\r\n",
+            line("UID", str(row["id"])),
+            line("DTSTAMP", created),
+            line("CREATED", created),
+            line("SUMMARY", text(row["title"])),
+        ]
         if row["description"]:
-            todo.add("description", row["description"])
+            lines.append(line("DESCRIPTION", text(row["description"])))
         if row["priority"] in _PRIORITIES:
-            todo.add("priority", _PRIORITIES[row["priority"]])
+            lines.append(line("PRIORITY", _PRIORITIES[row["priority"]]))
         if row["labels"]:
-            todo.add("categories", row["labels"])
+            lines.append(line("CATEGORIES", ",".join(map(text, row["labels"]))))
         if row["parent_id"]:
-            todo.add("related-to", str(row["parent_id"]))
+            lines.append(line("RELATED-TO", str(row["parent_id"])))
         if row["project_id"] in self._projects:
-            todo.add(PROJECT, vText(self._projects[row["project_id"]]))
+            lines.append(line(PROJECT, text(self._projects[row["project_id"]])))
         if row["completed_at"]:
-            todo.add("completed", row["completed_at"].astimezone(UTC))
-        todo.add("status", "COMPLETED" if row["completed_at"] else "NEEDS-ACTION")
-        self._when(todo, row)
-        return todo
+            lines.append(line("COMPLETED", instant(row["completed_at"])))
+        lines.append(line("STATUS", "COMPLETED" if row["completed_at"] else "NEEDS-ACTION"))
+        return b"".join([*lines, *_when(row), b"END:VTODO\r\n"])
 
     def _new_zone(self, row: Mapping[str, Any]) -> bytes:
         """The zone of a task, where it is the first that is of it: what `TZID` names has to be in the file."""
@@ -65,45 +70,40 @@ class Writer:
         described: bytes = Timezone.from_tzid(zone).to_ical()
         return described
 
-    def _when(self, todo: Todo, row: Mapping[str, Any]) -> None:
-        if row["start_date"]:
-            # The two have to be of the same type.
-            todo.add("dtstart", _wall(row, row["start_date"], time()))
-        if row["due_date"]:
-            todo.add("due", _wall(row, row["due_date"], row["due_time"]))
-        if row["recurrence_rule"]:
-            todo.add("rrule", vRecur.from_ical(row["recurrence_rule"]))
-        for reminder in row["reminders"]:
-            is_before = reminder.startswith("P")
-            if is_before and row["due_date"] is None:
-                continue
-            alarm = Alarm()
-            alarm.add("action", "DISPLAY")
-            alarm.add("description", row["title"])
-            trigger = value_of(f"-{reminder}" if is_before else _compact(reminder))
-            alarm.add("trigger", trigger, {"RELATED": "END"} if is_before else {"VALUE": "DATE-TIME"})
-            todo.add_component(alarm)
+
+def _when(row: Mapping[str, Any]) -> Iterator[bytes]:
+    if row["start_date"]:
+        # The two have to be of the same type.
+        yield line(*_at("DTSTART", row, row["start_date"], time()))
+    if row["due_date"]:
+        yield line(*_at("DUE", row, row["due_date"], row["due_time"]))
+    if row["recurrence_rule"]:
+        yield line("RRULE", row["recurrence_rule"])
+    for reminder in row["reminders"]:
+        is_before = reminder.startswith("P")
+        if is_before and row["due_date"] is None:
+            continue
+        yield b"BEGIN:VALARM\r\nACTION:DISPLAY\r\n"
+        yield line("DESCRIPTION", text(row["title"]))
+        if is_before:
+            yield line("TRIGGER;RELATED=END", _duration(f"-{reminder}"))
+        else:
+            yield line("TRIGGER;VALUE=DATE-TIME", instant(datetime.fromisoformat(reminder)))
+        yield b"END:VALARM\r\n"
 
 
-def _wall(row: Mapping[str, Any], day: date, at: time | None) -> Any:
+def _at(name: str, row: Mapping[str, Any], day: date, at: time | None) -> tuple[str, str]:
     """A date, or a time by the clock of the task's zone."""
     if row["due_time"] is None or at is None:
-        return day
-    wall = datetime.combine(day, at)
+        return f"{name};VALUE=DATE", ical_lines.date(day)
+    local = wall(datetime.combine(day, at))
     zone = row["time_zone"]
-    value = vDDDTypes(wall.replace(tzinfo=UTC) if zone == "UTC" else wall)
-    if zone not in (None, "UTC"):
-        value.params["TZID"] = zone
-    return value
+    if zone is None:
+        return name, local
+    return (name, f"{local}Z") if zone == "UTC" else (f"{name};TZID={zone}", local)
 
 
-def _compact(instant: str) -> str:
-    return f"{datetime.fromisoformat(instant):%Y%m%dT%H%M%SZ}"
-
-
-def _calendar() -> tuple[bytes, bytes]:
-    calendar = Calendar()
-    calendar.add("prodid", "-//Donewell//Tasks//EN")
-    calendar.add("version", "2.0")
-    begin, end, _ = calendar.to_ical().partition(b"END:VCALENDAR\r\n")
-    return begin, end
+def _duration(said: str) -> str:
+    """Of the forms that we take, RFC 5545 has not all: between an hour and a second there are minutes."""
+    written: bytes = vDuration(value_of(said)).to_ical()  # type: ignore[no-untyped-call]
+    return written.decode()

@@ -153,6 +153,17 @@ def test_what_is_written_is_read(reminder: str) -> None:
     assert item.fields["reminders"] == ["PT1M30S" if reminder == "PT90S" else reminder]
 
 
+def test_a_text_comes_back_but_for_control_characters() -> None:
+    writer = vtodo_writer.Writer()
+    written = writer.write("task", [row(title="See C:\\New\x07, or\ttabs", labels=["a,b", "c\\;"])]) + writer.end()
+
+    (item,) = vtodo.read(BytesIO(written), NOW)
+
+    assert isinstance(item, Item)
+    assert (item.fields["title"], item.fields["labels"]) == ("See C:\\New\ufffd, or\ttabs", ["a,b", "c\\;"])
+    assert b"\x07" not in written
+
+
 def test_an_instant_reminds_of_what_is_due_never() -> None:
     writer = vtodo_writer.Writer()
     written = writer.write("task", [row(reminders=["2027-02-28T08:00:00Z", "PT15M"])]) + writer.end()
