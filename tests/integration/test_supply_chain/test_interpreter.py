@@ -28,19 +28,21 @@ OF_EVERYTHING = {"typing", "collections", "dataclasses", "functools", "itertools
 
 
 def imported(folder: Path) -> Iterator[str]:
-    """What of other modules the code below a folder names, in full."""
+    """What of other modules the code below a folder names, in full, and what it says in quotes."""
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 yield from (name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 yield from (f"{node.module}.{name.name}" for name in node.names)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+                yield f"the word {node.value}"
 
 
 def is_used(part: str) -> bool:
     """Whether the code names a part of the standard library, a part of that, or a module that has it."""
     return any(
-        name == part or name.startswith(f"{part}.") or part.startswith(f"{name}.")
+        name in (part, f"the word {part}") or name.startswith(f"{part}.") or part.startswith(f"{name}.")
         for name in imported(ROOT / "backend")
     )
 
