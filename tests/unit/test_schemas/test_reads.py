@@ -23,6 +23,7 @@ from backend.schemas.sessions import SessionRead, SignedIn, Tokens
 from backend.schemas.tasks import TaskRead
 from backend.schemas.users import UserRead
 
+HERE = "tests/unit/test_schemas/test_reads.py"
 READS: dict[str, tuple[type[BaseModel], ...]] = {
     "access_tokens": (AccessTokenRead, AccessTokenCreated),
     "audit_log": (AuditEntryRead,),
@@ -136,7 +137,9 @@ def test_every_column_is_shown_or_hidden_on_purpose(table: str) -> None:
 
 
 def test_every_table_is_read_or_not_on_purpose() -> None:
-    assert {*READS, *NOT_READ} == set(metadata.tables)
+    assert {*READS, *NOT_READ} == set(metadata.tables), (
+        f"Add the new ones to READS and HIDDEN, or to NOT_READ, in {HERE}"
+    )
 
 
 def test_every_answer_is_made_of_rows_or_of_none_on_purpose() -> None:
@@ -145,7 +148,8 @@ def test_every_answer_is_made_of_rows_or_of_none_on_purpose() -> None:
     of_rows = {model for models in READS.values() for model in models}
 
     assert all(isinstance(model, type) and issubclass(model, ResponseModel) for model in declared)
-    assert {model.__name__ for model in declared - of_rows} == OF_NO_ROW
+    advice = f"Add the new ones to READS, or to OF_NO_ROW if they show no row, in {HERE}"
+    assert {model.__name__ for model in declared - of_rows} == OF_NO_ROW, advice
 
 
 def test_what_is_secret_is_marked_as_such_and_shown_by_none() -> None:
