@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, func
@@ -17,14 +16,12 @@ from backend.services import audit
 from backend.services.current_password import CurrentPassword, WrongPassword
 from backend.services.export import everything_of
 from backend.services.revocations import Revocations
+from backend.services.turns import Turns
 
 log = structlog.get_logger()
 
 LEAVING_LIMIT = 60.0
 """Seconds that removing an account may take. 100,000 tasks take about two."""
-
-EXPORT_RETRY = 10
-"""Seconds after which whoever has an export running is asked to come again. 20,000 tasks take a fifth of a second."""
 
 
 class ExportInProgress(TooManyRequests):
@@ -39,7 +36,7 @@ class AccountService:
         self._database = database
         self._revocations = revocations
         self._current = current
-        self._exporting: set[UUID] = set()
+        self._turns = Turns(ExportInProgress)
 
     @asynccontextmanager
     async def export(self, who: Principal, caller: Caller) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -48,16 +45,11 @@ class AccountService:
         Raises `ExportInProgress` while there is another of the user's: what a slow reader has yet to take is in memory;
         `TokenInvalid` when the account has gone.
         """
-        if who.user_id in self._exporting:
-            raise ExportInProgress(EXPORT_RETRY)
-        self._exporting.add(who.user_id)
-        try:
+        with self._turns.take(who.user_id) as turn:
             await audit.write(self._database.fast, "user.exported", who.user_id, caller, who.grant_id)
             log.info("user.exported", user_id=who.subject)
-            async with aclosing(everything_of(self._database.fast, who.user_id)) as pieces:
+            async with aclosing(everything_of(self._database.fast, who.user_id, ended=turn.close)) as pieces:
                 yield pieces
-        finally:
-            self._exporting.remove(who.user_id)
 
     async def delete(self, who: Principal, password: str | None, caller: Caller) -> None:
         """Remove the user and all that is theirs, and end every session and token. Raises as `CurrentPassword` does.

@@ -1,6 +1,6 @@
 """Everything that the database holds of a user, as one JSON document: a table added tomorrow is in it by itself."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +58,9 @@ PARTS: Mapping[str, _Part] = {
 """What is exported: the user, and every table that has rows of users."""
 
 
-async def everything_of(lane: FastLane, owner: UUID) -> AsyncGenerator[bytes]:
+async def everything_of(
+    lane: FastLane, owner: UUID, ended: Callable[[], object] = lambda: None
+) -> AsyncGenerator[bytes]:
     """The document, in pieces: an object with an array for each table. Secrets are left out: hashes, and keys.
 
     It is no snapshot: what changes while it is read may be in it or not. Nothing is held while the reader is slow.
@@ -70,4 +72,6 @@ async def everything_of(lane: FastLane, owner: UUID) -> AsyncGenerator[bytes]:
             yield separator + _encode(batch)[1:-1]
             separator = b","
         yield b"]"
+    # Before the last piece goes out: whoever has read it may come again at once.
+    ended()
     yield b"}"

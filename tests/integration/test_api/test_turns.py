@@ -30,11 +30,11 @@ async def one_right_after_another(url: str, path: str, owner: Client, count: int
     return [line.split()[1] for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1")]
 
 
-@pytest.mark.parametrize("form", ["json", "csv", "ics"])
-async def test_an_export_that_was_read_to_its_end_is_over(owner: Client, live_server: str, form: str) -> None:
+@pytest.mark.parametrize("path", [f"{ME}/export", *(f"{EXPORT}?format={form}" for form in ("json", "csv", "ics"))])
+async def test_an_export_that_was_read_to_its_end_is_over(owner: Client, live_server: str, path: str) -> None:
     answered(await owner.post(TASKS, json={"title": "Water"}), 201)
 
-    assert await one_right_after_another(live_server, f"{EXPORT}?format={form}", owner, 3) == [b"200"] * 3
+    assert await one_right_after_another(live_server, path, owner, 3) == [b"200"] * 3
 
 
 async def wide(owner: Client) -> str:
