@@ -73,7 +73,7 @@ class Protocol(HttpToolsProtocol):
                 self._head_size = 0
 
     def _feed(self, data: bytes) -> None:
-        if b"pgrade" in data and self._stage() in (Stage.IDLE, Stage.HEAD):
+        if data.find(b"pgrade") >= 0 and self._stage() in (Stage.IDLE, Stage.HEAD):
             # To go on with HTTP/1.1 is an answer (RFC 9110 section 7.8). The parser would take a body for the other
             # protocol: Java's own client, which wishes for HTTP/2 with its first request, would have sent it in vain.
             head, end, rest = data.partition(b"\r\n\r\n")
