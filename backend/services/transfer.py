@@ -3,7 +3,7 @@
 from asyncio import to_thread
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from itertools import batched, islice
 from operator import itemgetter
 from typing import Any, BinaryIO
@@ -47,6 +47,14 @@ class Transfers:
     def __init__(self, database: Database) -> None:
         self._lane = database.fast
         self._turns = Turns(TransferInProgress)
+        self._uploads = Turns(TransferInProgress)
+
+    def upload(self, owner: UUID) -> ExitStack:
+        """Around the arrival of a file: one of a user, for it may come slowly, and is on disk until it is taken in.
+
+        Raises `TransferInProgress`.
+        """
+        return self._uploads.take(owner)
 
     @asynccontextmanager
     async def export(

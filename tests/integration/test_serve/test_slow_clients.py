@@ -139,14 +139,16 @@ async def test_a_file_may_take_its_time_as_long_as_it_comes_and_no_other_body_ma
     connect: Connect, server: uvicorn.Server
 ) -> None:
     app: Any = server.config.loaded_app
-    async with client_for(app) as client:
+    async with client_for(app) as client, client_for(app) as another:
         await sign_up(app, client)
+        await sign_up(app, another)
     begin = (
         b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n{"format": "donewell", "version": 1'
     )
     size = len(begin) + 250_000 + len(b"}\r\n--b--\r\n")
     importing = f"POST /api/v1/users/me/import?format=json HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
-    importing += f"Content-Type: multipart/form-data; boundary=b\r\nAuthorization: Bearer {client.access_token}\r\n\r\n"
+    importing += "Content-Type: multipart/form-data; boundary=b\r\nAuthorization: Bearer "
+    start, slow = (f"{importing}{each.access_token}\r\n\r\n".encode() + begin for each in (client, another))
 
     async def sent(head: bytes, pieces: list[int], end: bytes = b"") -> tuple[int, float]:
         """The status, and after how many seconds it came, when pieces of so many bytes are sent, twenty a second."""
@@ -162,14 +164,19 @@ async def test_a_file_may_take_its_time_as_long_as_it_comes_and_no_other_body_ma
         status, _, _ = await answer
         return status, asyncio.get_running_loop().time() - begun
 
+    async def second_file() -> int:
+        await asyncio.sleep(0.4)
+        return (await sent(start, []))[0]
+
     steady = [10_000] * 25
-    file, stalling, other = await asyncio.gather(
-        sent(importing.encode() + begin, steady, b"}\r\n--b--\r\n"),
-        sent(importing.encode() + begin, [32_000, *[10] * 60]),
+    file, second, stalling, other = await asyncio.gather(
+        sent(start, steady, b"}\r\n--b--\r\n"),
+        second_file(),
+        sent(slow, [32_000, *[10] * 60]),
         sent(POST + b"Content-Length: 250000\r\n\r\n", steady),
     )
 
-    assert file[0] == 200
+    assert (file[0], second) == (200, 429), "one file of a user at a time"
     assert file[1] > 1.2
     assert stalling[0] == 408
     assert stalling[1] > 0.9

@@ -64,20 +64,21 @@ async def _export(
         yield pieces
 
 
-async def _uploaded(request: Request, _: Owner) -> AsyncIterator[BinaryIO]:
+async def _uploaded(request: Request, transfers: Service, owner: Owner) -> AsyncIterator[BinaryIO]:
     """The file, on disk where it is large. It is read here, so that nobody uploads who may not."""
     if not request.headers.get("Content-Type", "").startswith("multipart/form-data"):
         raise HTTPException(415)
-    async with request.form(max_files=1, max_fields=0) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidInput([Fault("file", "file_required", "Send the file as the field `file`")])
-        yield file.file
+    with transfers.upload(owner):
+        async with request.form(max_files=1, max_fields=0) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise InvalidInput([Fault("file", "file_required", "Send the file as the field `file`")])
+            yield file.file
 
 
-# It is over when the answer has been sent, or its reader has gone: not when the route returns.
+# An export is over when the answer has been sent, or its reader has gone; an import when the route returns.
 Pieces = Annotated[AsyncIterator[bytes], Depends(_export, scope="request")]
-Uploaded = Annotated[BinaryIO, Depends(_uploaded)]
+Uploaded = Annotated[BinaryIO, Depends(_uploaded, scope="function")]
 
 router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Tasks"], dependencies=[Depends(scoped("transfer"))])
 
