@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,16 @@ def imported(folder: Path) -> Iterator[str]:
                 yield f"the word {node.value}"
 
 
+@cache
+def said(folder: Path) -> frozenset[str]:
+    return frozenset(imported(folder))
+
+
 def is_used(part: str) -> bool:
     """Whether the code names a part of the standard library, a part of that, or a module that has it."""
     return any(
         name in (part, f"the word {part}") or name.startswith(f"{part}.") or part.startswith(f"{name}.")
-        for name in imported(ROOT / "backend")
+        for name in said(ROOT / "backend")
     )
 
 
