@@ -27,6 +27,9 @@ MATRIX = {operation: list(cells(operation)) for operation in OPERATIONS}
 FOR_ANYONE = {"read_feed"}
 """Operations that show what is somebody's to whoever knows a secret of theirs: they change nothing."""
 
+LIKE_NO_OTHER = {"create_task", "create_project", "create_filter"}
+"""Operations that make what there may be any number of, by the same name."""
+
 ANSWERS = re.compile(r'"(?:version|created_at|updated_at|completed_at|position)":("[^"]*"|\d+)')
 """What two objects differ in that were made one after the other."""
 
@@ -43,13 +46,14 @@ type Heading = tuple[int, list[tuple[str, str]]]
 class Trial:
     """Tries cells on one pair of users and their objects for as long as nothing has changed, and on new ones then.
 
-    Where the operation is on an object, new objects will do.
+    Where the operation is on an object, or makes one that is like no other, new objects will do.
     """
 
     def __init__(self, app: FastAPI, person: Person, client: Client, operation: Operation) -> None:
         self._app = app
         self._person = person
         self._client = client
+        self._people_stay = bool(operation.objects) or operation.name in LIKE_NO_OTHER
         self._operation = operation
         self._world: World | None = None
         self._changed = True
@@ -83,7 +87,7 @@ class Trial:
         return reply.status_code, *_without(sent, reply.text, headers_of(reply)), len(queries)
 
     async def _unchanged(self) -> World:
-        if self._world is None or (self._changed and not self._operation.objects):
+        if self._world is None or (self._changed and not self._people_stay):
             self._world = await World.make(self._person, self._operation)
         elif self._changed:
             self._world = await self._world.with_new_objects(self._operation)
