@@ -17,7 +17,8 @@ _LONGEST_ROW: Final = 16
 """Characters of a row that is guessed: nobody tries a hundred."""
 
 _SERVICE: Final = "donewell"
-_DECORATION: Final = digits + punctuation + whitespace
+_PUNCTUATION: Final = punctuation + whitespace
+_DECORATION: Final = digits + _PUNCTUATION
 
 
 def refuse_guessable(password: str, about: Iterable[str], field: str) -> None:
@@ -27,8 +28,8 @@ def refuse_guessable(password: str, about: Iterable[str], field: str) -> None:
     around a word: `Donewell2027!` is the name of this service, and `Password1!` is `password`.
     """
     folded = password.casefold()
-    words = {folded, folded.strip(_DECORATION)}
-    if words & common_passwords() or _is_a_row(folded):
+    words = {folded, folded.strip(_PUNCTUATION), folded.strip(_DECORATION)}
+    if words & common_passwords() or any(map(_is_a_row, words)):
         raise InvalidInput([Fault(field, "common_password", "This is one of the passwords that are guessed first")])
     if words & set(_known(about)):
         message = "Choose something other than your name, your address or the name of this service"
@@ -39,7 +40,7 @@ def _is_a_row(password: str) -> bool:
     """Whether it is characters in their order, or some of them over and over: the lists leave such out."""
     repeats = password in (password + password)[1:-1]
     ordered = {ord(after) - ord(before) for before, after in pairwise(password)} in ({-1}, {1})
-    return len(password) <= _LONGEST_ROW and (repeats or ordered)
+    return SHORTEST <= len(password) <= _LONGEST_ROW and (repeats or ordered)
 
 
 def _known(about: Iterable[str]) -> Iterable[str]:

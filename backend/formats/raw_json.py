@@ -28,7 +28,9 @@ def decoded(content: bytes, outline: Any, name: str) -> Any:
     try:
         _require_utf_8(content)
         return msgspec.json.decode(content, type=outline)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise Broken("malformed_json", f"This is no export of {name}: it is not in UTF-8") from error
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Broken("malformed_json", f"This is no export of {name}: {error}") from error
 
 

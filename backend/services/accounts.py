@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import delete, func
 from sqlmodel import col
 
-from backend.auth.principal import Caller, Principal
+from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.session import Database
 from backend.domain.errors import TooManyRequests
 from backend.models.mail import Mail
@@ -56,15 +56,18 @@ class AccountService:
 
         Who signs in elsewhere has no password here, and needs none.
         """
-        user = await self._current.confirm(who.user_id, password or "", caller, if_any=True)
+        known = await self._current.confirm(who.user_id, password or "", caller, if_any=True)
         async with self._database.begin(LEAVING_LIMIT) as session:
+            # Before whatever is theirs: who changes that and needs them has them first, too.
+            user = await session.get(User, who.user_id, with_for_update=True)
+            if user is None or user.disabled_at is not None:
+                raise TokenInvalid
+            if user.password_hash != known.password_hash:
+                raise WrongPassword
             await self._revocations.end_all_of(session, who.user_id)
             # A link that somebody asked for without signing in waits for their address, and names nobody.
             if user.email is not None:
                 await session.exec(delete(Mail).where(func.lower(col(Mail.address)) == func.lower(user.email)))
             # What is theirs goes with them: every foreign key cascades.
-            same = col(User.password_hash).is_not_distinct_from(user.password_hash)
-            removed = await session.exec(delete(User).where(col(User.id) == who.user_id, same))
-            if not removed.rowcount:
-                raise WrongPassword
+            await session.exec(delete(User).where(col(User.id) == who.user_id))
         log.info("user.deleted", user_id=who.subject)

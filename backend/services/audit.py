@@ -59,6 +59,11 @@ _RECORD = Statement(
     )
     .returning(_AUDIT_LOG.c.id)
 )
+_HOLD = Statement(
+    select(_USER_ID)
+    .where(bindparam("user_id", type_=_USER_ID.type) == _USER_ID)
+    .with_for_update(read=True, key_share=True)
+)
 # Written soon after: to wait for the disk takes longer than all else, and would tell who has an account.
 _UNHURRIED = func.set_config("synchronous_commit", "off", literal_column("true"))
 _RECORD_REFUSAL = Statement(
@@ -103,6 +108,14 @@ def record(
             details=details,
         )
     )
+
+
+async def hold(transaction: Lane, user_id: UUID) -> None:
+    """Keep the user from leaving until the transaction ends, which is to have an entry: before it locks their rows, as
+    whoever leaves does too. Raises `TokenInvalid` when they have gone.
+    """
+    if not await transaction.fetch(_HOLD, {"user_id": user_id}):
+        raise TokenInvalid
 
 
 async def write(

@@ -47,7 +47,7 @@ class EmailAddressService:
         self._outbox.require()
         await self._current.confirm(who.user_id, change.password, caller)
         async with self._database.begin() as session:
-            user = await session.get(User, who.user_id, with_for_update={"read": True, "key_share": True})
+            user = await session.get(User, who.user_id, with_for_update={"key_share": True})
             if user is None or user.disabled_at is not None:
                 raise TokenInvalid
             await self._outbox.add(session, "change_email", change.email, caller, who.user_id)

@@ -65,12 +65,14 @@ class OpenSessionService:
                 raise SessionNotFound
         log.info("session.closed", session_id=str(session_id))
 
-    async def end_others(self, current: UUID, caller: Caller) -> None:
-        """End all but the one that asks, and the access tokens that rest on them."""
+    async def end_others(self, who: Principal, caller: Caller) -> None:
+        """End all but the one that asks, and the access tokens that rest on them. Raises `SignedInElsewhere`."""
+        if who.kind != "session":
+            raise SignedInElsewhere
         others = (
             col(Session.user_id) == self._owner,
             col(Session.revoked_at).is_(None),
-            col(Session.id) != current,
+            col(Session.id) != who.grant_id,
             # Of those that are over there may be any number.
             func.least(col(Session.idle_expires_at), col(Session.expires_at)) > func.now(),
         )
@@ -80,7 +82,8 @@ class OpenSessionService:
             if ids:
                 audit.record(session, "session.closed", self._owner, caller, sessions=len(ids))
                 await self._revocations.end(session, ids)
-        log.info("session.closed", sessions=len(ids))
+        if ids:
+            log.info("session.closed", sessions=len(ids))
 
     async def sign_out(self, who: Principal, caller: Caller) -> None:
         """End the session that the access token is of. Ending it twice is no error. Raises `SignedInElsewhere`."""

@@ -8,7 +8,7 @@ import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.password import Passwords
-from backend.auth.principal import Caller, Principal
+from backend.auth.principal import Caller, Principal, TokenInvalid
 from backend.database.session import Database
 from backend.models.users import User
 from backend.schemas.passwords import PasswordChange, PasswordReset
@@ -83,7 +83,9 @@ class PasswordService:
             password_hash = await self._hash(change.new_password, known, "new_password")
             async with self._database.begin() as session:
                 user = await session.get(User, who.user_id, with_for_update={"key_share": True})
-                if user is None or user.password_hash != known.password_hash:
+                if user is None or user.disabled_at is not None:
+                    raise TokenInvalid
+                if user.password_hash != known.password_hash:
                     raise WrongPassword
                 await withdraw_all(session, user)
                 ended = await self._set(session, user, password_hash, caller, keep=who.grant_id)

@@ -77,7 +77,7 @@ class UnsupportedGrantType(InvalidInput):
 
 
 class SessionService:
-    """Opens, renews, lists and ends sessions."""
+    """Opens and renews sessions."""
 
     def __init__(
         self,

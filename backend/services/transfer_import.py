@@ -21,6 +21,7 @@ from backend.domain.errors import Fault
 from backend.formats import Format
 from backend.formats.batches import BATCH, Batches, Line, cut
 from backend.formats.items import Item, Kind, Loss, Unreadable
+from backend.services import audit
 from backend.services import transfer_statements as sql
 from backend.services.labels import ensure
 from backend.services.move_statements import DEEPEST
@@ -135,6 +136,8 @@ class Import:
     async def _write(self, kind: Kind, items: Sequence[Item], *, last: bool = False) -> None:
         """One transaction, in which nobody else writes the owner's rows: what is read in it still holds at its end."""
         async with self._lane.transaction(LONG) as transaction:
+            if last:
+                await audit.hold(transaction, self._owner)
             await lock(transaction, self._owner)
             there = self._imagined if self._dry_run else There()
             await self._look(transaction, there, kind, items)

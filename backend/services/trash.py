@@ -83,6 +83,7 @@ class TrashService:
     async def purge(self, root_id: UUID, who: Principal, caller: Caller) -> None:
         """Remove for good what was deleted with this task or project. Raises `NotInTrash`."""
         async with self._lane.transaction(LONG) as transaction:
+            await audit.hold(transaction, self._owner)
             purged = await self._write(transaction, _PURGE, root_id)
             counts = {kind: purged[kind] for kind in ("tasks", "projects")}
             await audit.write(transaction, "trash.purged", self._owner, caller, who.grant_id, **counts)

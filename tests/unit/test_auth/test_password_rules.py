@@ -27,6 +27,7 @@ def refusal(password: str, *about: str) -> str | None:
     "password",
     [
         *("12345678", "password", "PassWord", "qwertyuiop", "iloveyou", "1qaz2wsx", "Password1!", "  iloveyou 2027"),
+        *("12345678!", "123456789 ", "1234567890!", "11111111!", "abcdefgh!"),
         *("00000000", "aaaaaaaA", "        ", "abcdefgh", "87654321", "x" * 16),
     ],
 )

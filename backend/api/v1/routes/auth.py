@@ -89,10 +89,10 @@ async def list_sessions(
     return many(request, await sessions.list(who.grant_id, query.limit, query.position()))
 
 
-@router.delete("/sessions", status_code=204, responses=problems(401))
+@router.delete("/sessions", status_code=204, responses=problems(401, SignedInElsewhere))
 async def end_other_sessions(sessions: OpenSessions, who: Identity, caller: CallerDep) -> Response:
     """End all sessions of one's own but this one, as signing out everywhere else would."""
-    await sessions.end_others(who.grant_id, caller)
+    await sessions.end_others(who, caller)
     return Response(status_code=204)
 
 
