@@ -88,8 +88,12 @@ def reachable_database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    from backend.database.embedded import AlreadyRunning, url_in
+    from backend.database.embedded import AlreadyRunning, is_made, url_in
 
+    if not is_made(settings.data_dir):
+        raise Refusal(
+            f"There is no database in {settings.data_dir.absolute()}: set DATA_DIR or DATABASE_URL as the server has it"
+        )
     try:
         with claimed(settings) as database:
             ours = with_database(settings, database, Signals(exit_code=130)).database_url

@@ -71,6 +71,11 @@ class AlreadyRunning(EmbeddedError):
     """Another donewell has the data directory."""
 
 
+def is_made(data_dir: Path) -> bool:
+    """Whether a server has ever kept its data there."""
+    return (data_dir / "postgres").exists()
+
+
 def url_in(data_dir: Path) -> str:
     """The libpq URL of the database that runs in a data directory, for the system user who started it alone."""
     return _url(data_dir.absolute() / "runtime" / "s")

@@ -103,7 +103,7 @@ class AccessTokenService:
                 expires_at=datetime.now(UTC) + timedelta(days=new.expires_in_days),
             )
             session.add(token)
-            audit.record(session, "token.created", who.user_id, caller, token.id, scopes=scopes)
+            audit.record(session, "token.created", who.user_id, caller, token.id, scopes=scopes, by=str(who.grant_id))
         log.info("token.created", token_id=str(token.id), scopes=scopes)
         return AccessTokenCreated(**token.model_dump(exclude={"scope"}), scopes=scopes, token=text)
 

@@ -96,7 +96,7 @@ class FeedService:
             # With the user locked: whoever ends what this rests on has done so, or then removes the feed too.
             await self._revocations.confirm(session, who.grant_id)
             session.add(feed)
-            audit.record(session, "feed.created", self._owner, caller, feed.id)
+            audit.record(session, "feed.created", self._owner, caller, feed.id, by=str(who.grant_id))
         log.info("feed.created", feed_id=str(feed.id))
         return {"id": feed.id, "name": feed.name, "created_at": feed.created_at, "path": f"/feeds/{secret}.ics"}
 

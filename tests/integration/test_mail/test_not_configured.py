@@ -47,6 +47,8 @@ async def test_the_embedded_default_prints_the_link(stage: Stage) -> None:
 
     # What only tells of the change has no link.
     assert [line["purpose"] for line in stage.logged() if line["event"] == "mail.printed"] == ["reset_password"]
+    assert [line["purpose"] for line in stage.logged() if line["event"] == "mail.left_out"] == ["password_changed"]
+    assert not any(line["event"] == "mail.sent" for line in stage.logged()), "nothing was"
     assert page == "http://127.0.0.1:8000/reset-password"
     assert reset.status_code == 204
     assert client.email not in stage.log.read_text()

@@ -41,6 +41,16 @@ def test_an_account_is_locked_out_of_a_running_server_within_seconds(data_dir: P
     assert donewell.call("POST", LOGIN, CREDENTIALS)[0] == 200
 
 
+def test_where_there_has_been_no_server_no_database_is_made(new_dir: Path) -> None:
+    done = user(new_dir, "disable", ADA["email"])
+
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr == (
+        f"donewell: There is no database in {new_dir}: set DATA_DIR or DATABASE_URL as the server has it\n"
+    )
+    assert not new_dir.exists() or not list(new_dir.iterdir())
+
+
 def test_where_no_server_runs_the_database_is_started_for_it(data_dir: Path, serve: Serve) -> None:
     donewell = serve(data_dir)
     donewell.greeting()
