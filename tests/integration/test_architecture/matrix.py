@@ -105,7 +105,8 @@ class Sender:
 
 def _unless_for_passwords(operation: Operation) -> tuple[int, str] | None:
     """Whoever signs in elsewhere has no session here to end, and no password to change or to give."""
-    code = {"logout": "signed_in_elsewhere", "change_password": "wrong_password", "change_email": "wrong_password"}
+    elsewhere = dict.fromkeys(("logout", "end_other_sessions"), "signed_in_elsewhere")
+    code = {**elsewhere, "change_password": "wrong_password", "change_email": "wrong_password"}
     return (403, code[operation.name]) if operation.name in code else None
 
 
