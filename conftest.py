@@ -5,6 +5,7 @@ Tests need not clean up: each has users of its own, and users cannot see each ot
 
 pytest_plugins = [
     "tests.factories.profiles",
+    "tests.factories.uncounted",
     "tests.factories.canaries",
     "tests.factories.databases",
     "tests.factories.server",

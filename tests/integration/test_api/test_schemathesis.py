@@ -107,7 +107,7 @@ async def run(directory: Path, url: str) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.no_cover
+@pytest.mark.usefixtures("uncounted")
 async def test_no_fault_is_found_by_a_tool_that_reads_the_document(
     own_database_url: str, mailboxes: MailServer, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def _without(sent: list[str], body: str, headers: list[tuple[str, str]]) -> tupl
     return ANSWERS.sub("", body), sorted(header for header in headers if header[0] not in MADE_ANEW)
 
 
+@pytest.mark.usefixtures("uncounted")
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 async def test_what_is_somebody_elses_does_not_exist(
     app: FastAPI, person: Person, anonymous: Client, operation: Operation, count_queries: CountQueries

@@ -97,6 +97,7 @@ class TwoUsers(RuleBasedStateMachine):
         assert ids_in(told) & (hidden.has() - shown.has() - sent) == set()
 
 
+@pytest.mark.usefixtures("uncounted")
 @pytest.mark.timeout(3600)
 async def test_two_users_never_see_or_change_what_is_the_others(app: FastAPI) -> None:
     profile = settings()

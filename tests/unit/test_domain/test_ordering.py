@@ -94,7 +94,7 @@ def test_what_is_no_key_or_in_no_order_is_refused(before: str, after: str | None
         spread(before, after, 2)
 
 
-@pytest.mark.no_cover
+@pytest.mark.usefixtures("uncounted")
 @pytest.mark.parametrize("place", PLACES)
 def test_keys_stay_short_however_often_rows_are_moved_to_one_place(place: str) -> None:
     number, choose = PLACES[place]

@@ -13,7 +13,7 @@ from tests.unit.test_domain.rfc5545 import DAY, Series
 from tests.unit.test_domain.rules import rules, starts
 
 # Counting lines takes longer than all else here, and others have been on them.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 WINDOW = timedelta(days=1_000)
 
