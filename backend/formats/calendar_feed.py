@@ -3,14 +3,13 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend.domain.due import Due
 from backend.domain.recurrence import Recurrence, next_due, occurrences
 from backend.domain.recurrence_rule import Frequency, Rule, parse
-from backend.formats.ical_lines import date, instant, line, text, wall
+from backend.formats.ical_lines import PRIORITIES, date, instant, line, text, time_zone, wall
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 
@@ -24,7 +23,6 @@ END = b"END:VCALENDAR\r\n"
 """What comes after the events."""
 
 _SHORTEST_MONTH = 28
-_PRIORITIES = {"high": "1", "medium": "5", "low": "9"}
 _DAY = dt.timedelta(days=1)
 _LONG_AGO = dt.datetime(1000, 1, 1, tzinfo=dt.UTC)
 
@@ -56,16 +54,7 @@ def events(rows: Iterable[Row], told: set[str]) -> Iterator[bytes]:
                 yield event
             else:
                 told.add(zone)
-                yield _time_zone(zone) + event
-
-
-# For good: there are some 600, and each takes 20 ms.
-@cache
-def _time_zone(name: str) -> bytes:
-    from icalendar import Timezone  # noqa: PLC0415 (a start must not pay for it)
-
-    zone: bytes = Timezone.from_tzid(name).to_ical()
-    return zone
+                yield time_zone(zone) + event
 
 
 def _events(row: Row) -> Iterator[tuple[bytes, str | None]]:
@@ -97,8 +86,8 @@ def _event(row: Row, day: dt.date, rule: Rule | None = None) -> bytes:
         lines.append(line("DESCRIPTION", text(row["description"])))
     if row["labels"]:
         lines.append(line("CATEGORIES", ",".join(map(text, row["labels"]))))
-    if row["priority"] in _PRIORITIES:
-        lines.append(line("PRIORITY", _PRIORITIES[row["priority"]]))
+    if row["priority"] in PRIORITIES:
+        lines.append(line("PRIORITY", PRIORITIES[row["priority"]]))
     if rule is not None:
         lines.append(line("RRULE", str(rule)))
     return b"".join([*lines, b"END:VEVENT\r\n"])

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from icalendar import Timezone, vDuration
+from icalendar import vDuration
 
 from backend.formats import ical_lines
-from backend.formats.ical_lines import instant, line, text, wall
+from backend.formats.ical_lines import PRIORITIES, instant, line, text, time_zone, wall
 from backend.formats.items import Kind
 from backend.formats.vtodo import PROJECT, value_of
 
-_PRIORITIES = {"high": "1", "medium": "5", "low": "9"}
 _BEGIN = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Donewell//Tasks//EN\r\n"
 _END = b"END:VCALENDAR\r\n"
 
@@ -48,8 +47,8 @@ class Writer:
         ]
         if row["description"]:
             lines.append(line("DESCRIPTION", text(row["description"])))
-        if row["priority"] in _PRIORITIES:
-            lines.append(line("PRIORITY", _PRIORITIES[row["priority"]]))
+        if row["priority"] in PRIORITIES:
+            lines.append(line("PRIORITY", PRIORITIES[row["priority"]]))
         if row["labels"]:
             lines.append(line("CATEGORIES", ",".join(map(text, row["labels"]))))
         if row["parent_id"]:
@@ -67,8 +66,7 @@ class Writer:
         if zone is None or zone == "UTC" or zone in self._zones:
             return b""
         self._zones.add(zone)
-        described: bytes = Timezone.from_tzid(zone).to_ical()
-        return described
+        return time_zone(zone)
 
 
 def _when(row: Mapping[str, Any]) -> Iterator[bytes]:
