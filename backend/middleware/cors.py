@@ -17,16 +17,14 @@ from backend.middleware.headers import Header
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-ID")
 EXPOSED_HEADERS = (
-    *(
-        "Content-Disposition",
-        "ETag",
-        "Link",
-        "Location",
-        "RateLimit",
-        "RateLimit-Policy",
-        "Retry-After",
-        "WWW-Authenticate",
-    ),
+    "Content-Disposition",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
     "X-Request-ID",
 )
 REMEMBERED = 7_200
