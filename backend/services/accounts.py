@@ -7,13 +7,13 @@ import structlog
 from sqlalchemy import delete, func
 from sqlmodel import col
 
-from backend.auth.principal import Caller, Principal, TokenInvalid
+from backend.auth.principal import Caller, Principal
 from backend.database.session import Database
 from backend.domain.errors import TooManyRequests
 from backend.models.mail import Mail
 from backend.models.users import User
 from backend.services import audit
-from backend.services.current_password import CurrentPassword, WrongPassword
+from backend.services.current_password import CurrentPassword, WrongPassword, present
 from backend.services.export import everything_of
 from backend.services.revocations import Revocations
 from backend.services.turns import Turns
@@ -59,9 +59,7 @@ class AccountService:
         known = await self._current.confirm(who.user_id, password or "", caller, if_any=True)
         async with self._database.begin(LEAVING_LIMIT) as session:
             # Before whatever is theirs: who changes that and needs them has them first, too.
-            user = await session.get(User, who.user_id, with_for_update=True)
-            if user is None or user.disabled_at is not None:
-                raise TokenInvalid
+            user = await present(session, who.user_id, lock=True)
             if user.password_hash != known.password_hash:
                 raise WrongPassword
             await self._revocations.end_all_of(session, who.user_id)

@@ -3,6 +3,8 @@
 from uuid import UUID
 
 import structlog
+from sqlalchemy.sql.selectable import ForUpdateParameter
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.password import Passwords
 from backend.auth.principal import Caller, TokenInvalid
@@ -18,6 +20,14 @@ log = structlog.get_logger()
 class WrongPassword(Forbidden):
     code = "wrong_password"
     title = "This needs your current password"
+
+
+async def present(session: AsyncSession, user_id: UUID, lock: ForUpdateParameter = None) -> User:
+    """The user, locked as `lock` says. Raises `TokenInvalid` for those who have gone or are locked out."""
+    user = await session.get(User, user_id, with_for_update=lock)
+    if user is None or user.disabled_at is not None:
+        raise TokenInvalid
+    return user
 
 
 class CurrentPassword:
@@ -37,9 +47,7 @@ class CurrentPassword:
         """
         async with self._throttle.turn(caller.address):
             async with self._database.begin() as session:
-                user = await session.get(User, user_id)
-            if user is None or user.disabled_at is not None:
-                raise TokenInvalid
+                user = await present(session, user_id)
             if if_any and user.password_hash is None:
                 return user
             # Not by the address, as at the sign-in: who has stolen a session must not keep its owner from signing in.

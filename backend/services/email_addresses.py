@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.auth.principal import Caller, Principal, TokenInvalid
+from backend.auth.principal import Caller, Principal
 from backend.database.session import Database
 from backend.models.one_time_tokens import OneTimeToken
 from backend.models.users import User
 from backend.schemas.email_addresses import EmailChange
 from backend.services import audit
-from backend.services.current_password import CurrentPassword
+from backend.services.current_password import CurrentPassword, present
 from backend.services.one_time_tokens import find, spend, withdraw_all
 from backend.services.outbox import Outbox
 from backend.services.sessions import one_account_an_address
@@ -47,9 +47,7 @@ class EmailAddressService:
         self._outbox.require()
         await self._current.confirm(who.user_id, change.password, caller)
         async with self._database.begin() as session:
-            user = await session.get(User, who.user_id, with_for_update={"key_share": True})
-            if user is None or user.disabled_at is not None:
-                raise TokenInvalid
+            await present(session, who.user_id, {"key_share": True})
             await self._outbox.add(session, "change_email", change.email, caller, who.user_id)
             audit.record(session, "email.change_requested", who.user_id, caller, who.grant_id)
 

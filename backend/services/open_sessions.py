@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, func, update
-from sqlmodel import col
+from sqlalchemy import bindparam, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.principal import Caller, Principal
@@ -16,7 +15,7 @@ from backend.models.base import metadata
 from backend.models.sessions import Session
 from backend.services import audit
 from backend.services.listing import Listing
-from backend.services.revocations import Revocations
+from backend.services.revocations import Revocations, end_sessions
 
 log = structlog.get_logger()
 
@@ -69,16 +68,8 @@ class OpenSessionService:
         """End all but the one that asks, and the access tokens that rest on them. Raises `SignedInElsewhere`."""
         if who.kind != "session":
             raise SignedInElsewhere
-        others = (
-            col(Session.user_id) == self._owner,
-            col(Session.revoked_at).is_(None),
-            col(Session.id) != who.grant_id,
-            # Of those that are over there may be any number.
-            func.least(col(Session.idle_expires_at), col(Session.expires_at)) > func.now(),
-        )
         async with self._database.begin() as session:
-            ended = update(Session).where(*others).values(revoked_at=func.now()).returning(col(Session.id))
-            ids = (await session.exec(ended)).scalars().all()
+            ids = (await session.exec(end_sessions(self._owner, but=who.grant_id))).scalars().all()
             if ids:
                 audit.record(session, "session.closed", self._owner, caller, sessions=len(ids))
                 await self._revocations.end(session, ids)

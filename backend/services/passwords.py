@@ -8,12 +8,12 @@ import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.auth.password import Passwords
-from backend.auth.principal import Caller, Principal, TokenInvalid
+from backend.auth.principal import Caller, Principal
 from backend.database.session import Database
 from backend.models.users import User
 from backend.schemas.passwords import PasswordChange, PasswordReset
 from backend.services import audit
-from backend.services.current_password import CurrentPassword, WrongPassword
+from backend.services.current_password import CurrentPassword, WrongPassword, present
 from backend.services.one_time_tokens import find, withdraw_all
 from backend.services.outbox import Outbox
 from backend.services.revocations import Revocations
@@ -82,9 +82,7 @@ class PasswordService:
         async with self._throttle.turn(caller.address):
             password_hash = await self._hash(change.new_password, known, "new_password")
             async with self._database.begin() as session:
-                user = await session.get(User, who.user_id, with_for_update={"key_share": True})
-                if user is None or user.disabled_at is not None:
-                    raise TokenInvalid
+                user = await present(session, who.user_id, {"key_share": True})
                 if user.password_hash != known.password_hash:
                     raise WrongPassword
                 await withdraw_all(session, user)

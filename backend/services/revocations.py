@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlmodel
 from sqlalchemy import bindparam, delete, event, func, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -53,6 +54,18 @@ ENDED = Statement(
 PURGE = Statement(
     delete(Revocation).where(col(Revocation.revoked_at) < func.now() - bindparam("within", type_=INTERVAL()))
 )
+
+
+def end_sessions(user_id: UUID, but: UUID | None) -> ReturningUpdate[tuple[UUID]]:
+    """The statement that ends what is live of a user's sessions, `but` one; it answers their ids."""
+    live = (
+        col(Session.user_id) == user_id,
+        col(Session.revoked_at).is_(None),
+        col(Session.id).is_distinct_from(but),
+        # Of those that are over there may be any number.
+        func.least(col(Session.idle_expires_at), col(Session.expires_at)) > func.now(),
+    )
+    return update(Session).where(*live).values(revoked_at=func.now()).returning(col(Session.id))
 
 
 class Revocations:
@@ -105,14 +118,7 @@ class Revocations:
 
         Gives how many sessions, tokens and feeds that are.
         """
-        live = (
-            col(Session.user_id) == user_id,
-            col(Session.revoked_at).is_(None),
-            col(Session.id).is_distinct_from(but),
-            # Of those that are over there may be any number.
-            func.least(col(Session.idle_expires_at), col(Session.expires_at)) > func.now(),
-        )
-        sessions = update(Session).where(*live).values(revoked_at=func.now()).returning(col(Session.id)).cte("sessions")
+        sessions = end_sessions(user_id, but).cte("sessions")
         # Removed, for what has only ended is forgotten after a while.
         mine = col(AccessToken.user_id) == user_id
         tokens = delete(AccessToken).where(mine).returning(col(AccessToken.id)).cte("tokens")
